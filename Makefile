@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+# tokscope: one Makefile, everything is built into build/. V=1 shows commands, DEBUG=1 builds -O0 -g3,
+# SANITIZE=1 builds the binary with ASan and UBSan, WERROR=1 (set in CI) makes warnings errors.
+
+VERSION := 0.1.0
+BUILD   := build
+PREFIX  ?= /usr/local
+ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+
+CC        ?= cc
+CLANG     ?= clang
+BPFTOOL   ?= $(shell PATH=$$PATH:/usr/sbin command -v bpftool || echo bpftool)
+PKGCONFIG ?= pkg-config
+
+Q   := $(if $(V),,@)
+msg  = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+OPT     := $(if $(DEBUG),-O0 -g3,-O2 -g)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/bpf -D_GNU_SOURCE -DTOKSCOPE_VERSION='"$(VERSION)"'
+CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(if $(SANITIZE),$(SANFLAGS))
+LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
+LIBS    := -lbpf -lelf -lz -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
+
+# Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
+LAYERS := base metric wire discover track export load cli
+objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all
+all: $(BUILD)/tokscope
+
+# ---------------------------------------------------------------- kernel side
+BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux/$(ARCH) -Ibpf \
+	-Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror)
+BPF_SOURCES := $(filter-out bpf/features.bpf.c,$(wildcard bpf/*.bpf.c))
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call msg,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/bpf/tokscope.linked.o: $(BPF_SOURCES:%.c=$(BUILD)/%.o)
+	$(call msg,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/bpf/features.linked.o: $(BUILD)/bpf/features.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.linked.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+$(call objs,$(BUILD)/obj,load) $(call objs,$(BUILD)/san,load): $(BUILD)/bpf/tokscope.skel.h $(BUILD)/bpf/features.skel.h
+
+# ---------------------------------------------------------------- user side
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(call msg,CC-SAN,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -O1 $(SANFLAGS) -MMD -MP -c $< -o $@
+
+define layer_archives
+$(BUILD)/obj/lib$(1).a: $(call objs,$(BUILD)/obj,$(1))
+$(BUILD)/san/lib$(1).a: $(call objs,$(BUILD)/san,$(1))
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_archives,$(l))))
+
+%.a:
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# Layers up to and including $(1), highest first.
+reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
+upto  = $(call reverse,$(call prefix,$(1),$(LAYERS)))
+prefix = $(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call prefix,$(1),$(wordlist 2,99,$(2))))
+
+$(BUILD)/tokscope: $(BUILD)/obj/user/main.o $(foreach l,$(call reverse,$(LAYERS)),$(BUILD)/obj/lib$(l).a)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# ---------------------------------------------------------------- tests
+# tests/unit/<layer>_<what>.c is one cmocka program, linked with that layer and those below it, sanitized.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+unit_layer = $(firstword $(subst _, ,$(notdir $(1))))
+
+.SECONDEXPANSION:
+$(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $$(foreach l,$$(call upto,$$(call unit_layer,$$*)),$(BUILD)/san/lib$$(l).a)
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(SANFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+.PHONY: unit
+unit: $(UNIT)
+# `make unit-wire` builds and runs the unit tests of one layer.
+any := %
+unit-%: $$(filter $(BUILD)/tests/unit/$$*_$$(any),$(UNIT))
+	$(Q)set -e; for t in $^; do echo "== $$t"; $$t; done
+
+# tests/native/<what>_test.c is one cmocka program over the kernel side, the folder's other files are linked into each.
+NATIVE := $(patsubst tests/native/%.c,$(BUILD)/tests/native/%,$(wildcard tests/native/*_test.c))
+NATIVE_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %_test.c,$(wildcard tests/native/*.c)) tests/servers/stream_uring.c)
+$(BUILD)/tests/native/%: $(BUILD)/obj/tests/native/%.o $(NATIVE_SHARED) $(BUILD)/obj/libload.a $(BUILD)/obj/libbase.a
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -lelf -lz -lpthread -o $@
+
+.PHONY: native
+native: $(NATIVE)
+
+# tests/fuzz/<name>.c is one libFuzzer target, built with clang from the same sources.
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SOURCES := $(foreach l,base metric wire discover track,$(wildcard user/$(l)/*.c))
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(wildcard user/*/*.h user/*/*.def include/*.h)
+	@mkdir -p $(@D)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_SOURCES) -lm -o $@
+
+# Programs that tests, the demo and the bench share: the load generator (also the client-side oracle), a server.
+$(BUILD)/tests/loadgen: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/loadgen*.c))
+$(BUILD)/tests/stream_server: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/servers/stream_*.c))
+$(BUILD)/tests/loadgen $(BUILD)/tests/stream_server:
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -ljansson -lpthread -o $@
+
+$(BUILD)/tests/syscall_cost: $(BUILD)/obj/tests/bench/syscall_cost.o
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+# What the demo and the bench run.
+.PHONY: programs
+programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost
+	@:
+
+# ---------------------------------------------------------------- what a person types
+.PHONY: setup test run-tests demo bench lint fuzz install
+setup:
+	$(Q)tools/setup all
+
+# Sets itself up on a fresh machine, then builds and runs everything. T=substring runs some of it.
+test:
+	$(Q)tools/setup test
+	$(Q)$(MAKE) --no-print-directory run-tests
+
+$(BUILD)/obj/dumpable/privilege.o: user/cli/privilege.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DTOKSCOPE_DUMPABLE -MMD -MP -c $< -o $@
+
+# The agent with core dumps left on, for the canary test only.
+$(BUILD)/tests/tokscope-dumpable: $(BUILD)/obj/dumpable/privilege.o $(BUILD)/tokscope
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $(BUILD)/obj/user/main.o $< $(foreach l,$(call reverse,$(LAYERS)),$(BUILD)/obj/lib$(l).a) $(LIBS) -o $@
+
+# Fuzz targets run this often in `make test`; `make fuzz` runs until interrupted, one target: F=name.
+FUZZ_RUNS ?= 20000
+FUZZ_SPECS = $(foreach f,$(notdir $(FUZZ)),"fuzz_$(f)=tests/fuzz/run $(BUILD)/tests/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_RUNS)")
+E2E_SPECS = $(foreach t,$(wildcard tests/e2e/test_*.py),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
+
+run-tests: $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
+	$(Q)tools/fetch_llama $(BUILD)/llama || true
+	$(Q)tests/run $(foreach s,$(UNIT) $(NATIVE),$(if $(findstring $(T),$(s)),$(s))) \
+		$(foreach s,$(FUZZ_SPECS) $(E2E_SPECS),$(s))
+
+# Sets itself up on a fresh machine, builds, and shows the main job. DEMO_SECONDS=20 is the length of the load.
+demo:
+	+$(Q)tools/demo
+
+# What tokscope costs, as paired ratios; B='throughput syscalls rate' runs some of it.
+bench:
+	$(Q)tools/setup demo
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)tools/fetch_llama $(BUILD)/llama || true
+	$(Q)/usr/bin/python3 -B tests/bench/bench.py $(B)
+
+# Formatting, layers, sizes, shell and Python scripts.
+lint:
+	$(Q)tools/lint
+
+fuzz: $(BUILD)/tests/fuzz/$(F)
+	$(BUILD)/tests/fuzz/$(F) tests/fuzz/corpus/$(F)
+
+install: $(BUILD)/tokscope
+	install -D -m 755 $(BUILD)/tokscope $(DESTDIR)$(PREFIX)/bin/tokscope
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8
+	$(BUILD)/tokscope help --man > $(DESTDIR)$(PREFIX)/share/man/man8/tokscope.8
+
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/bpf $(BUILD)/tests $(BUILD)/tokscope

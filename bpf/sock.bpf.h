@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sockets: which are followed, how they are named, where in their streams a call was. */
+#ifndef SOCK_BPF_H
+#define SOCK_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.bpf.h"
+#include "tks_record.h"
+
+/* include/linux/socket.h, net.h, in.h, net/tcp_states.h: ABI numbers. */
+#define AF_UNIX	      1
+#define AF_INET	      2
+#define AF_INET6      10
+#define SOCK_STREAM   1
+#define IPPROTO_TCP   6
+#define IPPROTO_MPTCP 262
+
+enum first_dir {
+	FIRST_NONE,
+	FIRST_RECV, /* the peer spoke first: this end serves */
+	FIRST_SEND, /* this end asked */
+};
+
+struct sock_state {
+	struct tks_sock sk;
+	__u64 moved[2]; /* bytes so far by enum tks_dir, kept only where `counted` */
+	__u32 tgid;	/* the process that used it last */
+	__u8 first_dir;
+	__u8 counted; /* not plain TCP: the position is moved[] */
+	__u8 closed;  /* reached TCP_CLOSE with a file still open on it */
+	__u8 pad;
+};
+
+/* Key: sock pointer. Entries of closed unix sockets are left to the LRU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct sock_state);
+} socks __weak SEC(".maps");
+
+/* enum tks_sock_mode by sock id, written by user space. LRU: losing an entry costs bytes, never correctness. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} sock_modes __weak SEC(".maps");
+
+/* 0 when sk belongs to no file: a socket of the kernel itself (NFS, ...), or one that is closed. */
+static __always_inline __u32 sock_ino(struct sock *sk)
+{
+	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+
+	if (!socket || !BPF_CORE_READ(socket, file))
+		return 0;
+	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+}
+
+/*
+ * All that depends on the address family. False for sockets that are not followed. `counted`: MPTCP is a byte
+ * stream with addresses, but its own sequence numbers live elsewhere, so it is counted like a unix socket.
+ */
+static __always_inline bool sock_describe(struct sock *sk, struct tks_sock *out, __u8 *counted)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+		return false;
+	out->family = family;
+	out->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	*counted = protocol != IPPROTO_TCP;
+	if (family == AF_UNIX)
+		return true;
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
+		return false;
+	out->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	out->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (family == AF_INET) {
+		BPF_CORE_READ_INTO((__be32 *)out->laddr, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__be32 *)out->raddr, sk, __sk_common.skc_daddr);
+		return true;
+	}
+	if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&out->laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&out->raddr, sk, __sk_common.skc_v6_daddr);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Stream position after the call just made. A FIN takes a sequence number: once it was read, copied_seq is one
+ * beyond the last byte (tcp_recvmsg_locked). SOCK_DONE: the FIN was received (tcp_fin).
+ */
+static __always_inline __u32 tcp_position(struct sock *sk, enum tks_dir dir)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u32 copied;
+
+	if (dir == TKS_SEND)
+		return BPF_CORE_READ(tp, write_seq);
+	copied = BPF_CORE_READ(tp, copied_seq);
+	if (copied == BPF_CORE_READ(tp, rcv_nxt) &&
+	    BPF_CORE_READ(sk, __sk_common.skc_flags) &
+		    (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
+		copied--;
+	return copied;
+}
+
+#endif

@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
+
+usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls rate
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import harness as h  # noqa: E402
+
+SYSCALL_COST = os.path.join(h.BUILD, "tests", "syscall_cost")
+RESULTS = {}
+
+
+def spread(values, unit="", digits=2):
+    """median [min .. max] n=N"""
+    f = f"%.{digits}f"
+    return (f"{f % statistics.median(values)}{unit} [{f % min(values)} .. {f % max(values)}]"
+            f" n={len(values)}")
+
+
+def report(name, values, unit="", digits=2):
+    RESULTS[name] = {"unit": unit, "values": values}
+    print(f"  {name:58} {spread(values, unit, digits)}", flush=True)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def on_cpu(cpu, argv):
+    return ["taskset", "-c", str(cpu), *argv] if (os.cpu_count() or 1) > 1 else argv
+
+
+# ---------------------------------------------------------------- token throughput, agent CPU, RSS
+
+def load(server, seconds, clients=4, tokens=128):
+    """One burst of load; returns (content events per second, client TTFT p99, ITL p99)."""
+    out = subprocess.run(
+        on_cpu(0, [h.LOADGEN, "--port", str(server.port), "--clients", str(clients), "--duration",
+                   str(seconds), "--max-tokens", str(tokens), "--json", "-"]),
+        check=True, stdout=subprocess.PIPE).stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    done = [r for r in rows if r["outcome"] == "ok"]
+    start = min(r["start_ns"] for r in done)
+    end = max(r["end_ns"] for r in done)
+    return sum(r["content_events"] for r in done) / ((end - start) / 1e9)
+
+
+def throughput(rounds, seconds):
+    say("token throughput of llama-server, 4 streams, with / without the agent (paired, alternating order)")
+    ratios, cpu, rss = [], [], []
+    with h.llama_server() as server:
+        subprocess.run(["taskset", "-a", "-cp", "1", str(server.pid)], stdout=subprocess.DEVNULL)
+        load(server, 1)
+        for i in range(rounds):
+            pair = {}
+            for traced in ((True, False) if i % 2 else (False, True)):
+                if not traced:
+                    pair[False] = load(server, seconds)
+                    continue
+                with h.Agent() as agent:
+                    agent.wait_server(server.port)
+                    before = agent.settled_scrape()
+                    pair[True] = load(server, seconds)
+                    after = agent.settled_scrape()
+                events = (after.value("tokscope_stream_events_total")
+                          - (before.value("tokscope_stream_events_total") or 0))
+                used = (after.value("process_cpu_seconds_total")
+                        - before.value("process_cpu_seconds_total"))
+                cpu.append(1e6 * used / events)
+                rss.append(after.value("process_resident_memory_bytes") / 2**20)
+            ratios.append(100 * pair[True] / pair[False])
+    report("throughput traced / untraced", ratios, " %")
+    report("agent CPU per 1 000 events", cpu, " ms", 3)
+    report("agent RSS", rss, " MiB", 1)
+
+
+# ---------------------------------------------------------------- ns per system call
+
+def syscall_cost(agent_args):
+    """Minimum ns of each kind of call, with an agent (agent_args(pid) -> arguments) or without (None)."""
+    p = subprocess.Popen(on_cpu(1, [SYSCALL_COST]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         text=True)
+    pid = int(p.stdout.readline())
+    if agent_args is None:
+        return json.loads(p.communicate("go\n", timeout=120)[0])
+    with h.Agent(*agent_args(pid)):
+        return json.loads(p.communicate("go\n", timeout=120)[0])
+
+
+def syscalls(rounds):
+    say("cost of one system call, added by the agent (paired with a run without it)")
+    someone_else = str(os.getpid())
+    for backend in h.BACKENDS:
+        arms = {
+            "untraced process": lambda pid: ("--socket-backend", backend, "--pid", someone_else),
+            "traced process": lambda pid: ("--socket-backend", backend, "--pid", str(pid)),
+        }
+        for arm, arguments in arms.items():
+            deltas = {}
+            for _ in range(rounds):
+                base, with_agent = syscall_cost(None), syscall_cost(arguments)
+                for call in base:
+                    deltas.setdefault(call, []).append(with_agent[call] - base[call])
+            for call, values in deltas.items():
+                report(f"{backend}, {arm}: {call}", values, " ns", 0)
+
+
+# ---------------------------------------------------------------- highest event rate without loss
+
+def one_rate(backend, streams, interval_us, seconds):
+    """(events per second the client got, records lost, agent CPU seconds per second)."""
+    with h.stream_server("--interval-us", str(interval_us)) as server, \
+            h.Agent("--pid", str(server.pid), "--socket-backend", backend) as agent:
+        before = agent.settled_scrape()
+        start = time.monotonic()
+        out = subprocess.run([h.LOADGEN, "--port", str(server.port), "--clients", str(streams),
+                              "--duration", str(seconds), "--max-tokens", "2000", "--json", "-"],
+                             check=True, stdout=subprocess.PIPE).stdout
+        elapsed = time.monotonic() - start
+        after = agent.settled_scrape()
+        rows = [json.loads(line) for line in out.splitlines()]
+        events = sum(r["events"] for r in rows)
+        seen = after.value("tokscope_stream_events_total") or 0
+        cpu = (after.value("process_cpu_seconds_total")
+               - before.value("process_cpu_seconds_total")) / elapsed
+        return events / elapsed, after.value("tokscope_events_lost_total"), seen / events, cpu
+
+
+def rate(seconds):
+    say("SSE events per second through one server, client and agent on the same 2 cores")
+    say(f"  {'backend':8} {'streams':>7} {'events/s':>10} {'lost':>6} {'seen':>8} {'agent CPU':>10}")
+    for backend in h.BACKENDS:
+        best = 0
+        for streams, interval in ((4, 500), (8, 300), (16, 300), (32, 300), (32, 100), (64, 0)):
+            per_s, lost, seen, cpu = one_rate(backend, streams, interval, seconds)
+            say(f"  {backend:8} {streams:7} {per_s:10.0f} {lost:6.0f} {100 * seen:7.2f}% {100 * cpu:9.1f}%")
+            if lost == 0:
+                best = max(best, per_s)
+        RESULTS[f"{backend}: highest event rate with 0 lost"] = {"unit": "1/s", "values": [best]}
+        say(f"  {backend}: highest rate with 0 lost: {best:.0f} events/s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
+    parser.add_argument("section", nargs="*")
+    a = parser.parse_args()
+    sections = a.section or ["throughput", "syscalls", "rate"]
+    if "throughput" in sections:
+        throughput(4 if a.quick else 12, 3 if a.quick else 5)
+    if "syscalls" in sections:
+        syscalls(3 if a.quick else 7)
+    if "rate" in sections:
+        rate(2 if a.quick else 5)
+    if a.json:
+        with open(a.json, "w") as f:
+            json.dump(RESULTS, f, indent=2)
+
+
+main()

@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The C stream server: every way of writing, unix sockets, errors in mid-stream, losses."""
+import os
+import signal
+import socket
+import time
+
+import harness as h
+from harness import equal
+
+
+def traced(*server_args, agent_args=(), unix=None):
+    """A stream server that an agent traces by --pid (no engine rule matches it)."""
+    h.need_root()
+    server = h.stream_server(*server_args, unix=unix)
+    return server, h.Agent("--pid", str(server.pid), *agent_args)
+
+
+def check_stream(backend, *server_args, unix=None, requests=3):
+    server, agent = traced(*server_args, agent_args=("--socket-backend", backend), unix=unix)
+    with server, agent:
+        answers = [h.exchange(server, h.chat(50, request_id=f"r{i}")) for i in range(requests)]
+        records = agent.wait_records(requests)
+        for record, answer in zip(records, answers):
+            equal((record["outcome"], record["events"], record["content_events"]),
+                  ("ok", len(answer.events), answer.content_events), f"{backend} {server_args}")
+        equal(agent.settled_scrape().value("tokscope_events_lost_total"), 0.0)
+        return records
+
+
+def test_write_writev_sendmsg():
+    for backend in h.BACKENDS:
+        for io in ("write", "writev", "sendmsg"):
+            check_stream(backend, "--io", io, "--tokens", "50")
+
+
+def test_one_byte_writes():
+    for backend in h.BACKENDS:
+        check_stream(backend, "--io", "send1", "--tokens", "10", requests=1)
+
+
+def test_hundred_events_in_one_48k_write():
+    for backend in h.BACKENDS:
+        record, = check_stream(backend, "--tokens", "100", "--batch", "100", "--pad", "380",
+                               requests=1)
+        equal(record["content_events"], 100)
+        equal(record["itl_s"]["count"], 99)
+        assert record["bytes_out"] > 40000, record
+
+
+def test_unix_socket():
+    with h.temporary_folder() as folder:
+        for backend in h.BACKENDS:
+            path = os.path.join(folder, backend)
+            record, *_ = check_stream(backend, "--tokens", "50", unix=path)
+            equal((record["address"], record["port"]), (path, None), backend)
+
+
+def test_ipv6():
+    server, agent = traced("--host", "::1", "--tokens", "5")
+    with server, agent:
+        with socket.create_connection(("::1", server.port)) as s:
+            s.sendall(h.chat(5))
+            h.read_answer(s.makefile("rb"))
+        record, = agent.wait_records(1)
+        equal((record["address"], record["outcome"]), ("::1", "ok"))
+
+
+def test_close_delimited_answer():
+    for backend in h.BACKENDS:
+        check_stream(backend, "--close-delimited", "--tokens", "9")
+
+
+def test_usage_is_the_token_source():
+    server, agent = traced("--usage", "--tokens", "20")
+    with server, agent:
+        answer = h.exchange(server, h.chat(20))
+        record, = agent.wait_records(1)
+        equal((record["input_tokens"], record["output_tokens"]), answer.usage())
+        equal(record["token_source"], "usage")
+        assert record["tpot_s"] is not None
+
+
+def test_without_usage_events_are_an_estimate():
+    server, agent = traced("--tokens", "20")
+    with server, agent:
+        h.exchange(server, h.chat(20))
+        record, = agent.wait_records(1)
+        equal((record["output_tokens"], record["token_source"], record["tpot_s"]),
+              (20, "events", None))
+        equal(record["input_tokens"], None)
+
+
+def test_error_event_inside_200():
+    server, agent = traced("--tokens", "20", "--error-after", "5")
+    with server, agent:
+        h.exchange(server, h.chat(20))
+        record, = agent.wait_records(1)
+        equal((record["status"], record["outcome"], record["error_type"]),
+              (200, "error", "stream_error"))
+        equal(record["wasted_tokens"], 5)
+
+
+def test_server_closes_in_mid_stream():
+    server, agent = traced("--tokens", "20", "--die-after", "5")
+    with server, agent:
+        with h.connect(server) as s:
+            s.sendall(h.chat(20))
+            while s.recv(4096):
+                pass
+        record, = agent.wait_records(1)
+        equal((record["outcome"], record["error_type"]), ("error", "server_disconnect"))
+
+
+def test_io_uring_is_length_only_and_never_a_guess():
+    server, agent = traced("--tokens", "5", "--io", "iouring", agent_args=("--socket-backend",
+                                                                           "sock"))
+    with server, agent:
+        h.exchange(server, h.chat(5))
+        scrape = h.wait_for(lambda: (m := agent.scrape()).value(
+            "tokscope_events_partial_total", stage="no_buffer") and m, "a length-only event")
+        assert scrape.value("tokscope_stream_gaps_total") >= 1
+        for record in agent.records():
+            equal((record["outcome"], record["output_tokens"]), ("unknown", None))
+
+
+def test_lost_records_in_mid_stream():
+    """A ring too small for a stopped agent: what was lost is counted, the request is unknown, its counts null."""
+    server, agent = traced("--tokens", "2000", "--interval-us", "200",
+                           agent_args=("--ring-size", "16k"))
+    with server, agent:
+        with h.connect(server) as s:
+            stream = s.makefile("rb")
+            s.sendall(h.chat(2000, close=False))
+            while b'"content":"' not in stream.readline():
+                pass
+            time.sleep(0.2)
+            agent.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.3)
+            agent.process.send_signal(signal.SIGCONT)
+            while stream.readline() not in (b"0\r\n", b""):
+                pass
+            stream.readline()
+            time.sleep(0.2)
+            s.sendall(h.chat(3, close=False, request_id="next"))
+            h.read_answer(stream)
+        lost, after = agent.wait_records(2)
+        equal((lost["outcome"], lost["events"], lost["content_events"], lost["output_tokens"],
+               lost["token_source"]), ("unknown", None, None, None, None))
+        equal((after["request_id"], after["outcome"]), ("next", "ok"))
+        scrape = agent.settled_scrape()
+        assert scrape.value("tokscope_events_lost_total", stage="ring_full") > 0
+        assert scrape.value("tokscope_stream_gaps_total") > 0
+        equal(scrape.value("tokscope_requests_total", outcome="unknown"), 1.0)
+
+
+def test_tls_is_named_not_silent():
+    server, agent = traced("--tokens", "5")
+    with server, agent:
+        with h.connect(server) as s:
+            s.sendall(bytes.fromhex("16030100c8010000c40303") + bytes(200))
+            time.sleep(0.1)
+        scrape = h.wait_for(lambda: (m := agent.scrape()).value(
+            "tokscope_streams_unparsed_total", reason="tls") and m, "the TLS stream to be counted")
+        equal(scrape.value("tokscope_streams_unparsed_total", reason="tls"), 1.0)
+        h.wait_for(lambda: agent.servers()[0]["unparsed"] == {"tls": 1}, "server list to name it")
+
+
+def test_malformed_http_does_not_stop_the_agent():
+    server, agent = traced("--tokens", "5")
+    with server, agent:
+        for junk in (b"POST / HTTP/9.9\r\n\r\n", b"\x00" * 100, b"GET " + b"a" * 70000,
+                     b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 99999999999999999999"
+                     b"\r\n\r\n",
+                     b"POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz"):
+            with h.connect(server) as s:
+                s.sendall(junk)
+                s.shutdown(socket.SHUT_WR)
+                try:
+                    while s.recv(4096):
+                        pass
+                except ConnectionError:
+                    pass
+        h.exchange(server, h.chat(5, request_id="good"))
+        good, = agent.wait_records(1, request_id="good")
+        equal(good["outcome"], "ok")
+
+
+def test_worker_forked_by_the_server_is_traced():
+    server, agent = traced("--tokens", "5", "--fork")
+    with server, agent:
+        answer = h.exchange(server, h.chat(5))
+        record, = agent.wait_records(1)
+        equal((record["outcome"], record["events"]), ("ok", len(answer.events)))
+        assert record["pid"] != server.pid, record
+
+
+def test_two_traced_processes_make_one_request():
+    """A proxy before an engine: the inner leg is internal and in no default metric."""
+    h.need_root()
+    with h.stream_server("--tokens", "6") as engine, \
+            h.stream_server("--proxy", str(engine.port)) as proxy, \
+            h.Agent("--pid", str(engine.pid), "--pid", str(proxy.pid)) as agent:
+        h.exchange(proxy, h.chat(6, request_id="through"))
+        records = agent.wait_records(2)
+        equal(sorted(r["leg"] for r in records), ["internal", "server"])
+        outer, = [r for r in records if r["leg"] == "server"]
+        equal(outer["port"], proxy.port)
+        equal(agent.settled_scrape().value("tokscope_requests_total"), 1.0)
+
+
+h.main(__name__)

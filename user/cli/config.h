@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command line said. Filled by args.c from options.def, then passed down as const. */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "load/loader.h"
+
+/* A repeatable option; items are owned by argv or by the list, freed by config_free(). */
+struct number_list {
+	uint32_t *items;
+	size_t count;
+};
+
+struct string_list {
+	const char **items;
+	size_t count;
+};
+
+struct config {
+	bool help;
+	int log_level;
+	/* selection by hand; empty: discover */
+	struct number_list pids;
+	struct number_list ports;
+	struct string_list comms;
+	/* capture */
+	int backend; /* enum socket_backend */
+	uint64_t ring_bytes;
+	bool bpf_stats;
+	/* agent */
+	const char *listen;
+	const char *records;
+	/* output */
+	bool json;
+	bool pretty;
+	bool man;
+	/* request trace */
+	uint64_t count;	   /* stop after this many requests; 0: never */
+	double duration_s; /* stop after this long; 0: never */
+	bool internal;	   /* show internal legs too */
+	/* wire decode */
+	const char *request_file;
+	const char *response_file;
+	/* what is left on the command line */
+	char **operands;
+	int operand_count;
+};
+
+void config_init(struct config *c);
+void config_free(struct config *c);
+
+#endif

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/output.h"
+
+#define FEATURES_MAX 64
+
+static void print_json(const struct config *c, const struct feature *rows, int count)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "name", rows[i].name,
+						      "needed_for", rows[i].needed, "available",
+						      rows[i].available, "detail", rows[i].detail));
+	output_json(c, list);
+}
+
+int cmd_feature_probe(const struct config *c)
+{
+	struct feature rows[FEATURES_MAX];
+	int count = feature_probe(rows, FEATURES_MAX);
+
+	if (count < 0) {
+		log_error("cannot probe the kernel: %s%s", strerror(-count),
+			  count == -EPERM ? " (run as root)" : "");
+		return 1;
+	}
+	if (c->json || c->pretty) {
+		print_json(c, rows, count);
+		return 0;
+	}
+	printf("%-28s %-4s %-40s %s\n", "FEATURE", "HERE", "NEEDED FOR", "DETAIL");
+	for (int i = 0; i < count; i++)
+		printf("%-28s %-4s %-40s %s\n", rows[i].name, rows[i].available ? "yes" : "no",
+		       rows[i].needed, rows[i].detail);
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A capture session: kernel side, discovery and tracker wired together, and the loop that drives them. The agent
+ * and `request trace` are two consumers of it.
+ */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <stdbool.h>
+
+#include "cli/config.h"
+#include "discover/discovery.h"
+#include "load/loader.h"
+#include "track/tracker.h"
+
+struct session_ops {
+	void (*finished)(void *ctx, const struct request_record *r);
+	/* All others may be NULL. */
+	void (*unparsed)(void *ctx, const struct server *s, enum unparsed_reason reason);
+	void (*stream_event)(void *ctx, const struct server *s, bool content);
+	void (*gauge)(void *ctx, const struct server *s, int in_flight, int awaiting_first_token);
+	void (*found)(void *ctx, const struct server *s);
+	void (*retired)(void *ctx, const struct server *s);
+	/* About once a second. */
+	void (*tick)(void *ctx, uint64_t now_ns);
+};
+
+struct session {
+	struct loader *loader;
+	struct discovery *discovery;
+	struct tracker *tracker;
+	const struct session_ops *ops;
+	void *ctx;
+	uint64_t records; /* ring records seen */
+	bool stop;	  /* set by a consumer to leave session_run() */
+};
+
+/* Discovery as the command line asks for it. NULL with errno set, after logging. */
+struct discovery *session_discovery(const struct config *c, const struct discovery_ops *ops,
+				    void *ctx);
+
+/* Loads, attaches, scans. Returns 0 or negative errno after logging what failed. */
+int session_open(struct session *s, const struct config *c, const struct session_ops *ops,
+		 void *ctx);
+/* Until SIGINT, SIGTERM, s->stop, or duration_s seconds (0: no limit). */
+int session_run(struct session *s, double duration_s);
+void session_close(struct session *s);
+
+#endif

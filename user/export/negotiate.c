@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which exposition format answers an Accept header. */
+#include "export/prometheus.h"
+
+#include "export/accept.h"
+
+/* How well a media range names a format: 0 not at all; an exact type beats type wildcard, which beats a bare wildcard. */
+enum match {
+	MATCH_NONE,
+	MATCH_ANY,
+	MATCH_TYPE,
+	MATCH_EXACT,
+};
+
+static const struct format {
+	const char *media_type, *type_wildcard;
+	const char *versions
+		[3]; /* that this format satisfies; a range without version is satisfied too */
+	const char *content_type;
+} formats[] = {
+	[EXPOSITION_TEXT] = {
+		.media_type = "text/plain",
+		.type_wildcard = "text/*",
+		.versions = { "0.0.4" },
+		.content_type = "text/plain; version=0.0.4; charset=utf-8",
+	},
+	[EXPOSITION_OPENMETRICS] = {
+		.media_type = "application/openmetrics-text",
+		.type_wildcard = "application/*",
+		.versions = { "1.0.0", "0.0.1" },
+		.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+	},
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+static enum match match_format(const struct format *f, const struct accept_item *item)
+{
+	if (accept_is(item, "*/*"))
+		return MATCH_ANY;
+	if (accept_is(item, f->type_wildcard))
+		return MATCH_TYPE;
+	if (!accept_is(item, f->media_type))
+		return MATCH_NONE;
+	if (!item->version)
+		return MATCH_EXACT;
+	for (const char *const *v = f->versions; *v; v++)
+		if (accept_version_is(item, *v))
+			return MATCH_EXACT;
+	return MATCH_NONE;
+}
+
+/* What one header says about one format: the most specific range decides (RFC 9110, 12.5.1). */
+struct verdict {
+	enum match match;
+	int q;
+};
+
+static struct verdict judge(const struct format *f, const char *accept)
+{
+	struct verdict best = { MATCH_NONE, 0 };
+	struct accept_item item;
+
+	while (accept_next(&accept, &item)) {
+		enum match match = match_format(f, &item);
+
+		if (match == MATCH_NONE || match < best.match)
+			continue;
+		if (match > best.match || item.q > best.q)
+			best = (struct verdict){ match, item.q };
+	}
+	return best;
+}
+
+enum exposition exposition_negotiate(const char *accept)
+{
+	struct verdict best = { MATCH_NONE, 0 };
+	enum exposition chosen = EXPOSITION_TEXT;
+
+	for (size_t i = 0; accept && i < FORMATS; i++) {
+		struct verdict v = judge(&formats[i], accept);
+
+		if (!v.q || v.q < best.q || (v.q == best.q && v.match <= best.match))
+			continue;
+		best = v;
+		chosen = i;
+	}
+	return chosen;
+}
+
+const char *exposition_content_type(enum exposition e)
+{
+	return formats[e].content_type;
+}

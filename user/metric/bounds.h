@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Classic histogram boundaries, in the unit of the family. Names are those of metrics.def. */
+#ifndef METRIC_BOUNDS_H
+#define METRIC_BOUNDS_H
+
+#include "metric/hist.h"
+
+extern const struct hist_bounds bounds_duration; /* seconds: a whole request, or a part of it */
+extern const struct hist_bounds bounds_ttft;	 /* seconds: time to first token, time to headers */
+extern const struct hist_bounds
+	bounds_tpot; /* seconds: time per output token, inter-token latency */
+extern const struct hist_bounds bounds_tokens; /* tokens of one request */
+
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/bounds.h"
+#include "metric/registry.h"
+
+#define COUNTER	  METRIC_COUNTER
+#define GAUGE	  METRIC_GAUGE
+#define HISTOGRAM METRIC_HISTOGRAM
+
+#define LABELS(...)         \
+	{                   \
+		__VA_ARGS__ \
+	}
+#define METRIC(id, type_, otlp, prom, unit_, bounds_, labels_, help_)                 \
+	[M_##id] = {                                                                  \
+		.otlp_name = (otlp),                                                  \
+		.prom_name = (prom),                                                  \
+		.unit = (unit_),                                                      \
+		.help = (help_),                                                      \
+		.type = (type_),                                                      \
+		.bounds = (bounds_),                                                  \
+		.labels = labels_,                                                    \
+		.label_count = sizeof((const char *const[])labels_) / sizeof(char *), \
+	},
+
+static const struct metric_family families[M_MAX] = {
+#include "metric/metrics.def"
+};
+
+const struct metric_family *metric_family(enum metric_id id)
+{
+	return &families[id];
+}

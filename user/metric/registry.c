@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/registry.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "metric/series.h"
+
+/* The cardinality limit of the OpenTelemetry metrics SDK (specification/metrics/sdk.md), overflow series included. */
+#define MAX_SERIES_DEFAULT 2000
+
+struct registry {
+	pthread_mutex_t lock;
+	size_t max_series;
+	uint64_t start_ns; /* wall clock */
+	struct series_set sets[M_MAX];
+};
+
+struct registry *registry_new(const struct registry_config *config)
+{
+	struct registry *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	if (pthread_mutex_init(&r->lock, NULL)) {
+		free(r);
+		return NULL;
+	}
+	r->max_series = config->max_series ? config->max_series : MAX_SERIES_DEFAULT;
+	r->start_ns = clock_wall_ns(clock_monotonic_ns());
+	for (int id = 0; id < M_MAX; id++)
+		r->sets[id].family = metric_family(id);
+	return r;
+}
+
+void registry_free(struct registry *r)
+{
+	if (!r)
+		return;
+	for (int id = 0; id < M_MAX; id++)
+		series_set_free(&r->sets[id]);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* Locks the registry for one measurement. NULL: not stored, and counted. Either way unlock() follows. */
+static struct series *lock_series(struct registry *r, enum metric_id id, uint32_t owner,
+				  const char *const *values, bool histogram, uint64_t times)
+{
+	struct series_set *set = &r->sets[id];
+
+	pthread_mutex_lock(&r->lock);
+	if (histogram != (set->family->type == METRIC_HISTOGRAM)) {
+		set->dropped += times;
+		return NULL;
+	}
+	return series_get(set, r->max_series, owner, values, times);
+}
+
+static void unlock(struct registry *r)
+{
+	pthread_mutex_unlock(&r->lock);
+}
+
+void registry_add(struct registry *r, enum metric_id id, uint32_t owner, const char *const *values,
+		  double delta)
+{
+	struct series *s;
+
+	if (isnan(delta) || (delta < 0 && metric_family(id)->type == METRIC_COUNTER))
+		return;
+	s = lock_series(r, id, owner, values, false, 1);
+	if (s)
+		s->value += delta;
+	unlock(r);
+}
+
+void registry_set(struct registry *r, enum metric_id id, uint32_t owner, const char *const *values,
+		  double value)
+{
+	struct series *s = lock_series(r, id, owner, values, false, 1);
+
+	if (s)
+		s->value = value;
+	unlock(r);
+}
+
+void registry_observe(struct registry *r, enum metric_id id, uint32_t owner,
+		      const char *const *values, double value)
+{
+	struct series *s;
+
+	if (isnan(value))
+		return;
+	s = lock_series(r, id, owner, values, true, 1);
+	if (s && hist_observe(&s->hist, value, 1))
+		r->sets[id].dropped++;
+	unlock(r);
+}
+
+void registry_merge(struct registry *r, enum metric_id id, uint32_t owner,
+		    const char *const *values, const struct hist *h)
+{
+	struct series *s;
+
+	if (!h->count)
+		return;
+	s = lock_series(r, id, owner, values, true, h->count);
+	if (s && hist_merge(&s->hist, h))
+		r->sets[id].dropped += h->count;
+	unlock(r);
+}
+
+void registry_retire(struct registry *r, uint32_t owner)
+{
+	pthread_mutex_lock(&r->lock);
+	for (int id = 0; id < M_MAX; id++)
+		series_retire(&r->sets[id], owner);
+	unlock(r);
+}
+
+struct snapshot *registry_snapshot(struct registry *r)
+{
+	struct snapshot *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = snapshot_new(r->sets, r->start_ns);
+	unlock(r);
+	return s;
+}

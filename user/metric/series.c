@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/series.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+
+/* All label values of one series. The callers cut theirs at 128 to 256 bytes; what is longer than this overflows. */
+#define KEY_MAX 4096
+
+/* Length of the UTF-8 sequence at s, which ends in NUL; 0: not well-formed (RFC 3629, section 4). */
+static size_t utf8_sequence(const unsigned char *s)
+{
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90))
+		return 0; /* overlong */
+	if ((s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0; /* surrogate; above U+10FFFF */
+	return len;
+}
+
+/*
+ * Copies one label value with its NUL; returns the bytes written or -E2BIG. One byte that is not UTF-8 (an environment
+ * variable of a traced process) would make Prometheus refuse the whole scrape, so it becomes '?'.
+ */
+static ssize_t copy_value(char *dst, size_t room, const char *value)
+{
+	const unsigned char *s = (const unsigned char *)value;
+	size_t n = 0;
+
+	while (*s) {
+		size_t len = utf8_sequence(s);
+
+		if (n + 5 > room) /* the longest sequence and the NUL */
+			return -E2BIG;
+		if (!len)
+			dst[n++] = '?';
+		else
+			memcpy(dst + n, s, len);
+		n += len;
+		s += len ? len : 1;
+	}
+	if (n == room)
+		return -E2BIG;
+	dst[n++] = '\0';
+	return n;
+}
+
+/* Writes all label values to key; returns its length or -E2BIG. */
+static ssize_t make_key(char *key, const struct metric_family *f, const char *const *values)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->label_count; i++) {
+		ssize_t len = copy_value(key + n, KEY_MAX - n, values[i] ? values[i] : "");
+
+		if (len < 0)
+			return len;
+		n += len;
+	}
+	return n;
+}
+
+static void series_free(struct series *s)
+{
+	if (!s)
+		return;
+	hist_free(&s->hist);
+	free(s);
+}
+
+static struct series *series_new(const struct metric_family *f, const char *key, size_t key_len)
+{
+	struct series *s = calloc(1, sizeof(*s) + key_len);
+
+	if (!s)
+		return NULL;
+	s->family = f;
+	s->start_ns = clock_wall_ns(clock_monotonic_ns());
+	s->key_len = key_len;
+	memcpy(s->key, key, key_len);
+	if (f->type == METRIC_HISTOGRAM && hist_init(&s->hist, f->bounds)) {
+		series_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static struct series *overflow(struct series_set *set, uint64_t times)
+{
+	set->dropped += times;
+	if (set->overflow)
+		return set->overflow;
+	set->overflow = series_new(set->family, "", 0);
+	if (set->overflow)
+		set->overflow->overflow = true;
+	return set->overflow;
+}
+
+static struct series *find(const struct series_set *set, const char *key, size_t len)
+{
+	struct series *s;
+
+	HASH_FIND(hh, set->by_key, key, len, s);
+	return s;
+}
+
+static struct series *insert(struct series_set *set, const char *key, size_t len)
+{
+	struct series *s = series_new(set->family, key, len);
+
+	if (!s)
+		return NULL;
+	HASH_ADD_KEYPTR(hh, set->by_key, s->key, s->key_len, s);
+	if (!s->hh.tbl) {
+		series_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct series *series_get(struct series_set *set, size_t max_series, uint32_t owner,
+			  const char *const *values, uint64_t times)
+{
+	char key[KEY_MAX];
+	ssize_t len = make_key(key, set->family, values);
+	struct series *s;
+
+	if (len < 0)
+		return overflow(set, times);
+	s = find(set, key, len);
+	if (!s && HASH_COUNT(set->by_key) + 1 >= max_series)
+		return overflow(set, times);
+	if (!s)
+		s = insert(set, key, len);
+	if (s)
+		s->owner = owner;
+	else
+		set->dropped += times;
+	return s;
+}
+
+void series_retire(struct series_set *set, uint32_t owner)
+{
+	struct series *s, *next;
+
+	HASH_ITER(hh, set->by_key, s, next) {
+		if (s->owner != owner)
+			continue;
+		HASH_DEL(set->by_key, s);
+		series_free(s);
+	}
+}
+
+void series_set_free(struct series_set *set)
+{
+	struct series *s, *next;
+
+	HASH_ITER(hh, set->by_key, s, next) {
+		HASH_DEL(set->by_key, s);
+		series_free(s);
+	}
+	series_free(set->overflow);
+	set->overflow = NULL;
+}
