@@ -209,8 +209,8 @@ class Agent:
 class Server:
     """A server process that is ready once its port accepts."""
 
-    def __init__(self, argv, port=None, unix=None, **popen):
-        self.port, self.unix = port, unix
+    def __init__(self, argv, port=None, unix=None, host="127.0.0.1", **popen):
+        self.port, self.unix, self.host = port, unix, host
         self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, **popen)
         wait_for(self._accepts, f"{argv} to listen", 30)
@@ -245,15 +245,18 @@ def llama_server(*args, port=None, slots=4):
     if not os.path.exists(os.path.join(LLAMA_ROOT, "usr/bin/llama-server")):
         raise Skip("llama-server could not be fetched (tools/fetch_llama)")
     port = port or free_port()
-    return Server(["chroot", LLAMA_ROOT, "/usr/bin/llama-server", "-m", "/models/tiny.gguf",
-                   "--host", "127.0.0.1", "--port", str(port), "--metrics", "--no-webui",
-                   "--parallel", str(slots), "-c", "4096", "-t", "1", "-tb", "1", *args], port=port)
+    server = Server(["chroot", LLAMA_ROOT, "/usr/bin/llama-server", "-m", "/models/tiny.gguf",
+                     "--host", "127.0.0.1", "--port", str(port), "--metrics", "--no-webui",
+                     "--parallel", str(slots), "-c", "4096", "-t", "1", "-tb", "1", *args], port=port)
+    wait_for(lambda: exchange(server, get("/health")).status == 200, "the model to be loaded", 30)
+    return server
 
 
-def stream_server(*args, port=None, unix=None):
+def stream_server(*args, port=None, unix=None, host="127.0.0.1"):
     """The project's own C server (tests/servers/stream_server.c)."""
-    where = ["--unix", unix] if unix else ["--port", str(port := port or free_port())]
-    return Server([STREAM_SERVER, *where, *args], port=port, unix=unix)
+    where = (["--unix", unix] if unix else
+             ["--host", host, "--port", str(port := port or free_port())])
+    return Server([STREAM_SERVER, *where, *args], port=port, unix=unix, host=host)
 
 
 def llama_metrics(server):
@@ -270,7 +273,7 @@ def connect(server):
         s = socket.socket(socket.AF_UNIX)
         s.connect(server.unix)
         return s
-    return socket.create_connection(("127.0.0.1", server.port))
+    return socket.create_connection((server.host, server.port))
 
 
 def get(path):
@@ -333,6 +336,13 @@ def _has_content(event):
         if choice.get("text"):
             return True
     return bool(event.get("content"))
+
+
+def read_until(stream, wanted):
+    """Reads lines up to the first that holds the wanted bytes; an end before is a failure."""
+    while wanted not in (line := stream.readline()):
+        if not line:
+            raise AssertionError(f"the server closed before {wanted!r}")
 
 
 def read_answer(stream):

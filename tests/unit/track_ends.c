@@ -250,6 +250,39 @@ static void test_death_is_no_terminator(void **state)
 	world_free(w);
 }
 
+/* What a client sends after "Connection: close" is read by lingering servers, and thrown away. */
+static void test_request_after_connection_close_is_none(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct link l = link_new(w, 41016);
+
+	(void)state;
+	ask_json(&l, CHAT, "{}");
+	answer(&l, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+	ask_json(&l, CHAT, "{}");
+	assert_int_equal(w->in_flight, 0);
+	link_state(&l, FIN_WAIT1, 0);
+	assert_int_equal(only(w)->outcome, OUTCOME_OK);
+	world_free(w);
+}
+
+/* llama-server promises keep-alive, shuts down after a stream all the same, and drains what clients still send. */
+static void test_request_after_shutdown_is_none(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct link l = link_new(w, 41017);
+
+	(void)state;
+	begin_stream(&l);
+	answer(&l, LAST);
+	link_state(&l, FIN_WAIT1, 0);
+	ask_json(&l, CHAT, "{}");
+	link_result(&l, TKS_RECV, 0);
+	link_state(&l, CLOSE, 0);
+	assert_int_equal(only(w)->outcome, OUTCOME_OK);
+	world_free(w);
+}
+
 static void test_agent_stops_first(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -526,6 +559,8 @@ int main(void)
 		cmocka_unit_test(test_server_on_a_unix_socket_dies),
 		cmocka_unit_test(test_close_is_the_terminator),
 		cmocka_unit_test(test_death_is_no_terminator),
+		cmocka_unit_test(test_request_after_connection_close_is_none),
+		cmocka_unit_test(test_request_after_shutdown_is_none),
 		cmocka_unit_test(test_agent_stops_first),
 		cmocka_unit_test(test_protocols_are_named),
 		cmocka_unit_test(test_attach_in_mid_stream),

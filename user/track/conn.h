@@ -109,6 +109,7 @@ struct conn {
 	bool paired;	/* the other end was seen in a traced process */
 	bool head_tail; /* TKS_SOCK_HEAD_TAIL is set */
 	bool died;	/* its process ended: the close that follows is no decision of the server */
+	bool last_answered; /* the server said that it closes, or did: it may read on, but answers no more */
 	bool client_left; /* at client_left_ns */
 	uint64_t client_left_ns;
 	struct remote_end end;

@@ -43,6 +43,8 @@ static int on_request_head(void *ctx, const struct http1_head *head)
 	struct exchange *x = c->x;
 	struct request *rq;
 
+	if (c->last_answered)
+		return HTTP1_BODY_NORMAL; /* read to be thrown away: RFC 9112, section 9.6 */
 	if (x->response_waiting)
 		conn_finish_lost(c);
 	if (!c->open && http1_idle(&x->response))
@@ -112,6 +114,7 @@ static int on_response_head(void *ctx, const struct http1_head *head)
 		c->state = CONN_IGNORED;
 	}
 	c->x->answering = rq;
+	c->last_answered = !head->keep_alive;
 	if (!rq)
 		return HTTP1_BODY_NORMAL;
 	request_answer_head(rq, head);

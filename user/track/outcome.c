@@ -152,6 +152,7 @@ void conn_remote_end(struct conn *c, bool reset)
 void conn_local_end(struct conn *c)
 {
 	take_pending(c);
+	c->last_answered = true;
 	if (c->role == ROLE_CLIENT) {
 		client_left(c, c->tracker->now);
 		cut_all(c);
