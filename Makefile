@@ -160,13 +160,13 @@ $(BUILD)/tests/tokscope-dumpable: $(BUILD)/obj/dumpable/privilege.o $(BUILD)/tok
 
 # Fuzz targets run this often in `make test`; `make fuzz` runs until interrupted, one target: F=name.
 FUZZ_RUNS ?= 20000
-FUZZ_SPECS = $(foreach f,$(notdir $(FUZZ)),"fuzz_$(f)=tests/fuzz/run $(BUILD)/tests/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_RUNS)")
-E2E_SPECS = $(foreach t,$(wildcard tests/e2e/test_*.py),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
+pick = $(foreach p,$(1),$(if $(T),$(if $(findstring $(T),$(p)),$(p)),$(p)))
+FUZZ_SPECS = $(foreach f,$(call pick,$(notdir $(FUZZ))),"fuzz_$(f)=tests/fuzz/run $(BUILD)/tests/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_RUNS)")
+E2E_SPECS = $(foreach t,$(call pick,$(wildcard tests/e2e/test_*.py)),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
 
 run-tests: $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
 	$(Q)tools/fetch_llama $(BUILD)/llama || true
-	$(Q)tests/run $(foreach s,$(UNIT) $(NATIVE),$(if $(findstring $(T),$(s)),$(s))) \
-		$(foreach s,$(FUZZ_SPECS) $(E2E_SPECS),$(s))
+	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS)
 
 # Sets itself up on a fresh machine, builds, and shows the main job. DEMO_SECONDS=20 is the length of the load.
 demo:
