@@ -183,8 +183,10 @@ bench:
 lint:
 	$(Q)tools/lint
 
-fuzz: $(BUILD)/tests/fuzz/$(F)
-	$(BUILD)/tests/fuzz/$(F) tests/fuzz/corpus/$(F)
+fuzz: $(if $(F),$(BUILD)/tests/fuzz/$(F))
+	$(if $(F),,$(error which one? make fuzz F=NAME, where NAME is one of: $(notdir $(FUZZ))))
+	@mkdir -p $(BUILD)/fuzz/$(F)
+	$(BUILD)/tests/fuzz/$(F) -artifact_prefix=$(BUILD)/fuzz/$(F)- $(BUILD)/fuzz/$(F) tests/fuzz/corpus/$(F)
 
 install: $(BUILD)/tokscope
 	install -D -m 755 $(BUILD)/tokscope $(DESTDIR)$(PREFIX)/bin/tokscope
