@@ -109,12 +109,17 @@ static bool may_start(const struct run *r, uint64_t now)
 	return o->duration_s <= 0 || seconds(now - r->start_ns) < o->duration_s;
 }
 
-/* When the next request is due, as --rate has it. */
+/* When the next request is due, as --rate and --ramp-up have it. */
 static uint64_t due_ns(const struct run *r)
 {
-	return r->options.rate > 0
-		       ? r->start_ns + (uint64_t)((double)r->started / r->options.rate * 1e9)
-		       : r->start_ns;
+	const struct options *o = &r->options;
+	double due_s = 0;
+
+	if (o->rate > 0)
+		due_s = (double)r->started / o->rate;
+	else if (r->started < o->clients)
+		due_s = (double)r->started / (double)o->clients * o->ramp_up_s;
+	return r->start_ns + (uint64_t)(due_s * 1e9);
 }
 
 static void start_due(struct run *r)

@@ -43,6 +43,7 @@ struct options {
 	uint64_t abort_every;
 	double duration_s; /* 0: until requests */
 	double rate;	   /* request starts a second; 0: as fast as answers come */
+	double ramp_up_s;  /* without rate: the first request of each client within these */
 	double timeout_s;  /* of one request */
 	bool no_stream;
 	bool close;

@@ -36,6 +36,8 @@ static const struct spec specs[] = {
 	SPEC("requests", COUNT, requests, "N", "stop after N requests (default: 1 per client)"),
 	SPEC("duration", REAL, duration_s, "S", "start no request after S seconds"),
 	SPEC("rate", REAL, rate, "R", "start R requests a second, where a client is free"),
+	SPEC("ramp-up", REAL, ramp_up_s, "S",
+	     "without --rate, spread the first requests over S seconds"),
 	SPEC("max-tokens", COUNT, max_tokens, "N", "tokens to ask for (default: 32)"),
 	SPEC("prompt-bytes", COUNT, prompt_bytes, "N", "length of the prompt (default: 64)"),
 	SPEC("no-stream", FLAG, no_stream, NULL, "ask for plain answers"),

@@ -188,7 +188,7 @@ static void skip_unless(const char *probe, const char *what)
 	skip();
 }
 
-#define PROMTOOL_PATH "PATH=$PATH:build/prometheus/usr/bin; "
+#define PROMTOOL_PATH "PATH=$PATH:build/promtool/usr/bin; "
 
 /* Quiet: promtool exits 3 on a lint, and prints it. */
 static void test_promtool(void **state)
