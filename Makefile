@@ -24,7 +24,7 @@ LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
 LIBS    := -lbpf -lelf -lz -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
 
 # Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
-LAYERS := base metric wire discover track export load cli
+LAYERS := base metric gpu wire discover track export load cli
 objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
 
 .DELETE_ON_ERROR:
@@ -115,7 +115,7 @@ native: $(NATIVE)
 
 # tests/fuzz/<name>.c is one libFuzzer target, built with clang from the same sources.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
-FUZZ_SOURCES := $(foreach l,base metric wire discover track,$(wildcard user/$(l)/*.c))
+FUZZ_SOURCES := $(foreach l,base metric gpu wire discover track,$(wildcard user/$(l)/*.c))
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(wildcard user/*/*.h user/*/*.def include/*.h)
 	@mkdir -p $(@D)
 	$(call msg,FUZZ,$@)
@@ -133,6 +133,15 @@ $(BUILD)/tests/syscall_cost: $(BUILD)/obj/tests/bench/syscall_cost.o
 	@mkdir -p $(@D)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
+# The kernels of tests/vm/kernels in QEMU, two at a time; K='6.1 6.12' chooses. tools/hook_table shows what works where.
+.PHONY: test-vm run-vm
+test-vm:
+	$(Q)tools/setup vm
+	$(Q)$(MAKE) --no-print-directory run-vm
+
+run-vm: $(BUILD)/tokscope $(NATIVE)
+	$(Q)tests/vm/matrix --jobs 2 $(K)
 
 # What the demo and the bench run.
 .PHONY: programs
@@ -162,11 +171,14 @@ $(BUILD)/tests/tokscope-dumpable: $(BUILD)/obj/dumpable/privilege.o $(BUILD)/tok
 FUZZ_RUNS ?= 20000
 pick = $(foreach p,$(1),$(if $(T),$(if $(findstring $(T),$(p)),$(p)),$(p)))
 FUZZ_SPECS = $(foreach f,$(call pick,$(notdir $(FUZZ))),"fuzz_$(f)=tests/fuzz/run $(BUILD)/tests/fuzz/$(f) tests/fuzz/corpus/$(f) $(FUZZ_RUNS)")
+# One kernel of `make test-vm`, one program in it.
+VM_SPECS = $(foreach t,$(call pick,vm_6.1),"$(t)=tests/vm/matrix --fast") \
+	$(foreach t,$(call pick,vm_outcome),"$(t)=/usr/bin/python3 -B tests/vm/test_outcome.py")
 E2E_SPECS = $(foreach t,$(call pick,$(wildcard tests/e2e/test_*.py)),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
 
 run-tests: $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
 	$(Q)tools/fetch_llama $(BUILD)/llama || true
-	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS)
+	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS) $(VM_SPECS)
 
 # Sets itself up on a fresh machine, builds, and shows the main job. DEMO_SECONDS=20 is the length of the load.
 demo:

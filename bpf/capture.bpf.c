@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The two socket backends. The loader enables one of them. */
+/* The socket backends sock and syscall; fentry and kprobe are in functions.bpf.h. The loader enables one of the four. */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -7,6 +7,7 @@
 
 #include "capture.bpf.h"
 #include "file.bpf.h"
+#include "functions.bpf.h"
 #include "preempt.bpf.h"
 
 /* ------------------------------------------------------------------ sock: sock_send_length, sock_recv_length */
@@ -51,10 +52,9 @@ static __noinline int on_sock_length(struct sock *sk, __u64 id, int ret, int fla
 SEC("?tp_btf/sock_send_length")
 int BPF_PROG(sock_send, struct sock *sk, int ret, int flags)
 {
-	if (!target_of(bpf_get_current_pid_tgid() >> 32))
-		return 0;
 	preempt_off();
-	on_sock_length(sk, bpf_get_socket_cookie(sk), ret, flags, TKS_SEND);
+	if (target_of(bpf_get_current_pid_tgid() >> 32))
+		on_sock_length(sk, bpf_get_socket_cookie(sk), ret, flags, TKS_SEND);
 	preempt_on();
 	return 0;
 }
@@ -62,10 +62,9 @@ int BPF_PROG(sock_send, struct sock *sk, int ret, int flags)
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv, struct sock *sk, int ret, int flags)
 {
-	if (!target_of(bpf_get_current_pid_tgid() >> 32))
-		return 0;
 	preempt_off();
-	on_sock_length(sk, bpf_get_socket_cookie(sk), ret, flags, TKS_RECV);
+	if (target_of(bpf_get_current_pid_tgid() >> 32))
+		on_sock_length(sk, bpf_get_socket_cookie(sk), ret, flags, TKS_RECV);
 	preempt_on();
 	return 0;
 }
@@ -137,20 +136,23 @@ static __always_inline int on_sys_exit(const struct pt_regs *pt, bool direct, lo
 	task = (struct task_struct *)bpf_get_current_task();
 	if (!call_of_exit(pt, direct, task_in_compat_call(task), &r, &call))
 		return 0;
-	preempt_off();
-	on_fd_call(task, &r, &call);
-	preempt_on();
-	return 0;
+	return on_fd_call(task, &r, &call);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(sys_exit_btf, struct pt_regs *pt, long ret)
 {
-	return on_sys_exit(pt, true, ret);
+	preempt_off();
+	on_sys_exit(pt, true, ret);
+	preempt_on();
+	return 0;
 }
 
 SEC("?raw_tp/sys_exit")
 int sys_exit_raw(struct bpf_raw_tracepoint_args *ctx)
 {
-	return on_sys_exit((struct pt_regs *)ctx->args[0], false, ctx->args[1]);
+	preempt_off();
+	on_sys_exit((struct pt_regs *)ctx->args[0], false, ctx->args[1]);
+	preempt_on();
+	return 0;
 }

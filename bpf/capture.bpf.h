@@ -2,8 +2,8 @@
 /*
  * One call on one socket becomes the records of tks_record.h: the same code behind every backend.
  *
- * The work of one call sits in per-CPU scratch memory, not in registers: the verifier then sees each step of the copy
- * loop with unknown values, and a loop of 152 steps stays cheap for it.
+ * The work of one call sits in per-CPU scratch memory, not in registers, and is read anew after each decision (barrier):
+ * the verifier then has unknown values at each step, branches meet again, and a long loop stays cheap for it.
  */
 #ifndef CAPTURE_BPF_H
 #define CAPTURE_BPF_H
@@ -28,8 +28,9 @@
  * one by one, which is all the verifier can follow. A page, so that a fault loses no readable page.
  */
 #define COPY_STEP 4096
-/* Each step begins a segment, ends one, or is a full copy; the rest is for the cuts at head, gap and piece ends. */
-#define COPY_STEPS (2 * TKS_SEGMENTS_MAX + TKS_CALL_MAX / COPY_STEP + 8)
+/* Each step begins a segment, ends one, is a full copy or emits a piece; the rest is for the cuts at head and gap. */
+#define COPY_STEPS \
+	(2 * TKS_SEGMENTS_MAX + TKS_CALL_MAX / COPY_STEP + TKS_CALL_MAX / TKS_PIECE_MAX + 8)
 
 /* Where the next byte of the call is in user memory. */
 struct cursor {
@@ -37,7 +38,9 @@ struct cursor {
 	__u64 left;	/* bytes of this segment */
 	__u64 iovec;	/* address of the next struct iovec */
 	__u64 segments; /* how many more there are */
+	__u64 offset;	/* where the next segment begins to count */
 	__u32 followed;
+	__u32 kernel; /* the structs iovec are in kernel memory */
 };
 
 /* Offsets into the call: [0, head) and [tail, total) are captured. */
@@ -47,6 +50,10 @@ struct capture {
 	__u32 tail;
 	__u32 done;  /* passed so far */
 	__u32 taken; /* captured so far */
+	__u32 step;  /* bytes of the step under way */
+	__u32 skip;  /* bytes after the piece to emit that are not captured */
+	__u32 in_gap;
+	__u32 crossed; /* the piece before the gap was emitted */
 };
 
 struct scratch {
@@ -72,11 +79,11 @@ static __always_inline struct tks_data *scratch_data(struct scratch *s)
 
 /* ------------------------------------------------------------------ pieces */
 
-/* Emits the piece gathered so far, followed by `skip` bytes that are not captured, and starts the next one. */
-static __noinline int piece_emit(struct scratch *s, __u32 skip)
+/* Emits the piece gathered so far, followed by capture.skip bytes that are not captured, and starts the next one. */
+static __noinline int piece_emit(struct scratch *s)
 {
 	struct tks_data *d = scratch_data(s);
-	__u32 len = d->len;
+	__u32 len = d->len, skip = s->capture.skip;
 
 	if (len > TKS_PIECE_MAX)
 		return 0;
@@ -90,6 +97,13 @@ static __noinline int piece_emit(struct scratch *s, __u32 skip)
 	return 0;
 }
 
+static __always_inline long cursor_read_iovec(const struct cursor *c, struct iovec *v)
+{
+	if (c->kernel)
+		return bpf_probe_read_kernel(v, sizeof(*v), (void *)c->iovec);
+	return bpf_probe_read_user(v, sizeof(*v), (void *)c->iovec);
+}
+
 /* Reads struct iovec number `followed`. False: no more, or not readable. */
 static __always_inline bool cursor_next_segment(struct cursor *c)
 {
@@ -99,12 +113,13 @@ static __always_inline bool cursor_next_segment(struct cursor *c)
 		count_failure(TKS_FAILURE_SEGMENTS);
 		return false;
 	}
-	if (!c->segments || bpf_probe_read_user(&v, sizeof(v), (void *)c->iovec)) {
+	if (!c->segments || cursor_read_iovec(c, &v)) {
 		count_failure(TKS_FAILURE_USER_READ);
 		return false;
 	}
-	c->address = (__u64)v.iov_base;
-	c->left = v.iov_len;
+	c->address = (__u64)v.iov_base + c->offset;
+	c->left = v.iov_len - c->offset;
+	c->offset = 0;
 	c->iovec += sizeof(v);
 	c->segments--;
 	c->followed++;
@@ -118,49 +133,76 @@ static __always_inline void cursor_advance(struct scratch *s, __u32 n)
 	s->capture.done += n;
 }
 
-/* Copies up to `want` bytes, at most one step, into the piece. */
-static __always_inline bool copy_bytes(struct scratch *s, __u32 want)
+/* Copies the step into the piece, where there is room for it. */
+static __always_inline bool copy_step(struct scratch *s, __u32 n)
 {
 	struct tks_data *d = scratch_data(s);
-	__u32 len, n;
+	__u32 len = d->len & (TKS_PIECE_MAX - 1);
 
-	if (d->len >= TKS_PIECE_MAX)
-		piece_emit(s, 0);
-	len = d->len & (TKS_PIECE_MAX - 1);
-	n = want;
-	if (n > TKS_PIECE_MAX - len)
-		n = TKS_PIECE_MAX - len;
-	if (n > COPY_STEP)
-		n = COPY_STEP;
-	if (bpf_probe_read_user(s->record + sizeof(*d) + len, n, (void *)s->cursor.address)) {
+	if (n > COPY_STEP ||
+	    bpf_probe_read_user(s->record + sizeof(*d) + len, n, (void *)s->cursor.address)) {
 		count_failure(TKS_FAILURE_USER_READ);
 		return false;
 	}
 	d->len = len + n;
 	s->capture.taken += n;
-	cursor_advance(s, n);
 	return true;
+}
+
+/* Must the piece be emitted before the next byte, because it is full or the gap begins? */
+static __always_inline bool piece_ends(struct scratch *s)
+{
+	struct capture *c = &s->capture;
+	bool gap_begins = c->done == c->head && c->tail > c->head && !c->crossed;
+
+	c->in_gap = c->done >= c->head && c->done < c->tail;
+	c->skip = 0;
+	if (gap_begins) {
+		c->crossed = 1;
+		c->skip = c->tail - c->head;
+	}
+	return gap_begins || (!c->in_gap && scratch_data(s)->len >= TKS_PIECE_MAX);
+}
+
+static __always_inline __u32 min_u32(__u32 a, __u32 b)
+{
+	return a < b ? a : b;
+}
+
+/* The step ends with the segment, or with what is captured or left out; where it copies, with the piece or a copy. */
+static __always_inline void step_plan(struct scratch *s)
+{
+	struct capture *c = &s->capture;
+	__u32 end = c->done < c->head ? c->head : c->in_gap ? c->tail : c->total;
+	__u32 room = min_u32(TKS_PIECE_MAX - scratch_data(s)->len, COPY_STEP);
+
+	__u32 left = s->cursor.left < c->total ? s->cursor.left : c->total;
+
+	if (c->in_gap)
+		room = c->total;
+	c->step = min_u32(min_u32(end - c->done, room), left);
 }
 
 /* One step through the call. False when it is over, or cannot go on. */
 static __noinline bool capture_step(struct scratch *s)
 {
 	struct capture *c = &s->capture;
-	bool gap = c->done >= c->head && c->done < c->tail;
-	__u32 end = c->done < c->head ? c->head : gap ? c->tail : c->total;
-	__u64 want = end - c->done;
+	__u32 n;
 
 	if (c->done >= c->total)
 		return false;
 	if (!s->cursor.left)
 		return cursor_next_segment(&s->cursor);
-	if (want > s->cursor.left)
-		want = s->cursor.left;
-	if (!gap)
-		return copy_bytes(s, want);
-	if (c->done == c->head)
-		piece_emit(s, c->tail - c->head);
-	cursor_advance(s, want);
+	if (piece_ends(s)) {
+		piece_emit(s);
+		return true;
+	}
+	step_plan(s);
+	barrier();
+	n = c->step;
+	if (!c->in_gap && !copy_step(s, n))
+		return false;
+	cursor_advance(s, n);
 	return true;
 }
 
@@ -169,14 +211,12 @@ static __always_inline void capture_finish(struct scratch *s)
 {
 	struct capture *c = &s->capture;
 	struct tks_data *d = scratch_data(s);
-	__u32 gap = c->tail - c->head;
-	bool crossed = gap && c->done > c->head;
-	__u32 skip = c->total - c->taken - (crossed ? gap : 0);
 
+	c->skip = c->total - c->taken - (c->crossed ? c->tail - c->head : 0);
 	if (!c->taken)
 		d->h.flags |= TKS_DATA_LENGTH;
-	if (d->len || skip)
-		piece_emit(s, skip);
+	if (d->len || c->skip)
+		piece_emit(s);
 }
 
 /* ------------------------------------------------------------------ the call */
@@ -195,6 +235,12 @@ static __always_inline bool cursor_init(struct cursor *c, const struct call *cal
 	case SHAPE_IOVEC:
 		c->iovec = call->where;
 		c->segments = call->count;
+		return true;
+	case SHAPE_KERNEL_IOVEC:
+		c->iovec = call->where;
+		c->segments = call->count;
+		c->offset = call->offset;
+		c->kernel = 1;
 		return true;
 	case SHAPE_MSGHDR:
 		if (bpf_probe_read_user(&m, sizeof(m), (void *)call->where)) {
@@ -232,6 +278,8 @@ static __always_inline void capture_plan(struct capture *c, const struct sock_st
 	c->total = total;
 	c->done = 0;
 	c->taken = 0;
+	c->skip = 0;
+	c->crossed = 0;
 	c->head = total;
 	c->tail = total;
 	if (total > head + TKS_TAIL_MAX) {
@@ -305,6 +353,7 @@ static __always_inline struct sock_state *state_get(struct scratch *s, struct so
 	__builtin_memset(&s->state, 0, sizeof(s->state));
 	s->state.sk.id = id;
 	s->state.sk.ino = ino;
+	s->state.accept_wait_us = accept_wait_take(key);
 	if (!sock_describe(sk, &s->state.sk, &s->state.counted))
 		return NULL;
 	if (!keep)
@@ -336,6 +385,7 @@ static __noinline bool capture_begin(struct scratch *s, struct sock *sk, __u64 i
 	d->dir = call->dir;
 	d->len = 0;
 	d->skip = 0;
+	__builtin_memset(&d->tcp, 0, sizeof(d->tcp));
 	if (st->counted) {
 		/* Two threads on one unix socket: the order of the counts is not the order of the bytes either way. */
 		d->h.flags |= TKS_DATA_UNIX;
@@ -343,6 +393,10 @@ static __noinline bool capture_begin(struct scratch *s, struct sock *sk, __u64 i
 		__sync_fetch_and_add(&st->moved[call->dir & 1], moved);
 	} else {
 		d->pos = (__u32)(tcp_position(sk, call->dir) - moved);
+		tcp_health(sk, &d->tcp);
+		d->tcp.accept_wait_us = st->accept_wait_us;
+		if (moved && call->dir == TKS_SEND)
+			st->accept_wait_us = TKS_ACCEPT_WAIT_UNKNOWN;
 	}
 	capture_plan(&s->capture, st, call);
 	return true;
@@ -361,7 +415,7 @@ static __noinline int capture_with(struct scratch *s, struct sock *sk, __u64 id,
 			return 0;
 		if (call->flags & MSG_PEEK)
 			d->h.flags |= TKS_DATA_PEEK;
-		piece_emit(s, 0);
+		piece_emit(s);
 		return 0;
 	}
 	/* TCP receives with MSG_TRUNC drop the bytes instead of copying them (tcp(7)). */

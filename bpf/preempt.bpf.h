@@ -2,7 +2,9 @@
 /*
  * Tracepoint programs ran with preemption off until tracepoints moved to SRCU (7.0). Since then a second task on the
  * same CPU would find the program running and be left out by the recursion guard, or share the per-CPU scratch. The
- * kfuncs exist from 6.10; where they do not, they are not needed.
+ * kfuncs exist from 6.10; where they do not, they are not needed. They come first in a program: a task that is preempted
+ * before them keeps the guard up until it runs again, and all that the others do on that CPU meanwhile goes unseen
+ * (counted as bpf_recursion).
  */
 #ifndef PREEMPT_BPF_H
 #define PREEMPT_BPF_H

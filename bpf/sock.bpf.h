@@ -29,10 +29,11 @@ struct sock_state {
 	struct tks_sock sk;
 	__u64 moved[2]; /* bytes so far by enum tks_dir, kept only where `counted` */
 	__u32 tgid;	/* the process that used it last */
+	__u32 accept_wait_us;
 	__u8 first_dir;
 	__u8 counted; /* not plain TCP: the position is moved[] */
 	__u8 closed;  /* reached TCP_CLOSE with a file still open on it */
-	__u8 pad;
+	__u8 pad[5];
 };
 
 /* Key: sock pointer. Entries of closed unix sockets are left to the LRU. */
@@ -50,6 +51,24 @@ struct {
 	__type(key, __u64);
 	__type(value, __u32);
 } sock_modes __weak SEC(".maps");
+
+/* How long an accepted connection had waited, in microseconds, by sock pointer, until its first use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32);
+} accept_waits __weak SEC(".maps");
+
+static __always_inline __u32 accept_wait_take(__u64 key)
+{
+	__u32 *wait = bpf_map_lookup_elem(&accept_waits, &key);
+	__u32 us = wait ? *wait : TKS_ACCEPT_WAIT_UNKNOWN;
+
+	if (wait)
+		bpf_map_delete_elem(&accept_waits, &key);
+	return us;
+}
 
 /* 0 when sk belongs to no file: a socket of the kernel itself (NFS, ...), or one that is closed. */
 static __always_inline __u32 sock_ino(struct sock *sk)
@@ -111,6 +130,18 @@ static __always_inline __u32 tcp_position(struct sock *sk, enum tks_dir dir)
 		    (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
 		copied--;
 	return copied;
+}
+
+/* struct tks_tcp but for accept_wait_us. chrono_stat leaves TCP_CHRONO_UNSPEC out, and the chrono that runs (tcp.c). */
+static __always_inline void tcp_health(struct sock *sk, struct tks_tcp *out)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	out->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	out->retransmits = BPF_CORE_READ(tp, total_retrans);
+	out->rwnd_limited_ticks = BPF_CORE_READ(tp, chrono_stat[TCP_CHRONO_RWND_LIMITED - 1]);
+	if (BPF_CORE_READ_BITFIELD_PROBED(tp, chrono_type) == TCP_CHRONO_RWND_LIMITED)
+		out->rwnd_limited_ticks += (__u32)bpf_jiffies64() - BPF_CORE_READ(tp, chrono_start);
 }
 
 #endif

@@ -16,6 +16,7 @@ enum shape {
 	SHAPE_IOVEC,	/* (fd, struct iovec *, count) */
 	SHAPE_MSGHDR,	/* (fd, struct user_msghdr *) */
 	SHAPE_MESSAGES, /* (fd, struct mmsghdr *, count): length only */
+	SHAPE_KERNEL_IOVEC, /* the kernel's copy of the struct iovec array; the first one counts from `offset` */
 };
 
 #define NO_FLAGS -1
@@ -30,6 +31,7 @@ struct regs {
 struct call {
 	__u64 where; /* second argument: address of the bytes, by shape */
 	__u64 count; /* third argument */
+	__u64 offset;
 	__s32 fd;
 	__s32 ret;
 	__u32 flags; /* MSG_* */

@@ -26,6 +26,7 @@ enum tks_kind {
 	TKS_KIND_DATA = 1,	 /* struct tks_data */
 	TKS_KIND_SOCK_STATE = 2, /* struct tks_sock_state */
 	TKS_KIND_PROC = 3,	 /* struct tks_proc */
+	TKS_KIND_GPU = 4,	 /* struct tks_gpu (tks_gpu.h) */
 };
 
 struct tks_header {
@@ -54,6 +55,15 @@ struct tks_sock {
 	__u8 raddr[16];
 };
 TKS_STATIC_ASSERT(sizeof(struct tks_sock) == 56, "tks_sock is wire format");
+
+/* The connection's health after the call (struct tcp_sock); all 0 on sockets that are not plain TCP. */
+struct tks_tcp {
+	__u32 srtt_us;	   /* smoothed round-trip time */
+	__u32 retransmits; /* segments sent again since the connection began */
+	__u32 rwnd_limited_ticks; /* jiffies it had bytes to send but no room at the peer, since it began */
+	__u32 accept_wait_us; /* established to accepted, told until the first send; else TKS_ACCEPT_WAIT_UNKNOWN */
+};
+#define TKS_ACCEPT_WAIT_UNKNOWN 0xffffffff
 
 enum tks_dir {
 	TKS_RECV = 0,
@@ -84,9 +94,10 @@ struct tks_data {
 	__s32 ret;
 	__u8 dir; /* enum tks_dir */
 	__u8 pad[3];
+	struct tks_tcp tcp;
 	__u8 data[];
 };
-TKS_STATIC_ASSERT(sizeof(struct tks_data) == 104, "tks_data is wire format");
+TKS_STATIC_ASSERT(sizeof(struct tks_data) == 120, "tks_data is wire format");
 
 /*
  * A traced TCP socket changed state (include/net/tcp_states.h numbers). err is sk->sk_err, positive, or 0. The peer's end

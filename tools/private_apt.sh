@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by tools/setup and tools/fetch_llama: apt with its own sources and lists in a folder of the build tree, so that
-# the machine's apt configuration stays as it is. The archive's address is taken from the machine's configuration.
+# Sourced by tools/setup, tools/fetch_llama and tests/vm/fetch: apt with its own sources and lists in a folder of the build
+# tree, so that the machine's apt configuration stays as it is. The archives' addresses are taken from that configuration.
 
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -46,11 +46,13 @@ archive_uris_from_files() { # SUITE
         END { stanza() }' "${files[@]}"
 }
 
-# The Debian archive this machine installs from. indextargets is exact, but says nothing before the first `apt-get
-# update`; the source files then say it.
-archive_uri() {
+# The Debian archive this machine installs from; for a suite that ends in -security the one of its security updates, which
+# has an address of its own. indextargets is exact, but says nothing before the first `apt-get update`; the source files
+# then say it.
+archive_uri() { # [SUITE]
     local suite uri
     suite=$(os_release VERSION_CODENAME)
+    [[ ${1-} != *-security ]] || suite+=-security
     # shellcheck disable=SC2016 # $(REPO_URI) is apt's own syntax
     uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
         "Codename: $suite" 2>/dev/null | head -n 1)
@@ -62,15 +64,19 @@ archive_uri() {
 
 # private_apt_init DIR STATUS SUITE...: makes DIR a private apt world with these suites of the archive and points
 # APT_CONFIG at it. STATUS is the dpkg status file: the machine's own to install, an empty one to unpack elsewhere.
+# A suite is taken with its component main, or as SUITE/COMPONENT.
 private_apt_init() {
-    local dir=$1 status=$2 uri suite
+    local dir=$1 status=$2 uri suite component
     shift 2
     [ -r "$DEBIAN_KEYRING" ] || die "$DEBIAN_KEYRING is missing: apt-get install debian-archive-keyring"
-    uri=$(archive_uri)
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/debs"
+    : >"$dir/sources.list"
     for suite in "$@"; do
-        echo "deb [signed-by=$DEBIAN_KEYRING] $uri $suite main"
-    done >"$dir/sources.list"
+        component=main
+        [[ $suite != */* ]] || component=${suite#*/} suite=${suite%%/*}
+        uri=$(archive_uri "$suite")
+        echo "deb [signed-by=$DEBIAN_KEYRING] $uri $suite $component" >>"$dir/sources.list"
+    done
     # Sandbox root: the _apt user cannot reach a tree below /root.
     cat >"$dir/apt.conf" <<CONF
 Dir::Etc::sourcelist "$dir/sources.list";

@@ -123,14 +123,31 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+typedef struct {
+	atomic_long_t refcnt;
+} file_ref_t;
+
 struct inode {
 	umode_t i_mode;
+	__u32 i_rdev;
 	unsigned long i_ino;
 };
 
 struct file {
 	struct inode *f_inode;
 	void *private_data;
+	file_ref_t f_ref;
+};
+
+/* Until 6.12 (90ee6ed776c0). */
+struct file___count {
+	atomic_long_t f_count;
 };
 
 struct fdtable {
@@ -191,6 +208,46 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 write_seq;
+	__u32 srtt_us;
+	__u32 total_retrans;
+	__u32 chrono_start;
+	__u32 chrono_stat[3];
+	__u8 chrono_type : 2;
+	struct {
+		__u64 time;
+	} rcvq_space;
+};
+
+enum tcp_chrono {
+	TCP_CHRONO_RWND_LIMITED = 2,
+};
+
+enum iter_type {
+	ITER_UBUF,
+	ITER_IOVEC,
+};
+
+struct iov_iter {
+	__u8 iter_type;
+	size_t iov_offset;
+	size_t count;
+	const struct iovec *__iov;
+	void *ubuf;
+	unsigned long nr_segs;
+};
+
+/* Until 5.13 (8cd54c1c8480): iter_type and the direction, bit 0, in one. */
+struct iov_iter___old {
+	unsigned int type;
+};
+
+/* Until 6.3 (de4f5fed3f23). */
+struct iov_iter___iov {
+	const struct iovec *iov;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
 };
 
 enum sock_flags {

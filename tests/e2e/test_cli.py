@@ -81,7 +81,9 @@ def test_feature_probe():
     status, out, _ = run("feature", "probe", "--json")
     equal(status, 0)
     rows = {r["name"]: r for r in json.loads(out)}
-    assert all(set(r) == {"name", "needed_for", "available", "detail"} for r in rows.values())
+    assert all(set(r) == {"name", "needed_for", "available", "picked", "detail"} for r in rows.values())
+    picked, = [r for r in rows.values() if r["picked"]]
+    assert picked["available"] and picked["name"].startswith("socket_backend_"), picked
     assert any(r["available"] for r in rows.values())
     assert all(r["available"] or r["detail"] for r in rows.values()), rows
 

@@ -13,7 +13,7 @@ CHAT = "/v1/chat/completions"
 def each_backend(check, *server_args):
     """Runs check(agent, server) once per socket backend, server first found at start."""
     h.need_root()
-    for backend in h.BACKENDS:
+    for backend in h.backends():
         with h.llama_server(*server_args) as server, \
                 h.Agent("--socket-backend", backend) as agent:
             agent.wait_server(server.port)

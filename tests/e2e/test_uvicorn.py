@@ -21,7 +21,7 @@ def uvicorn(*args):
 
 def check(*args):
     h.need_root()
-    for backend in h.BACKENDS:
+    for backend in h.backends():
         with uvicorn(*args) as server, h.Agent("--port", str(server.port), "--socket-backend",
                                                backend) as agent:
             with h.connect(server) as s:

@@ -46,6 +46,11 @@ static void finished(void *ctx, const struct request_record *r)
 		abort(); /* a guess */
 	if (r->status / 100 != 2 && (*r->request_model || *r->response_model))
 		abort();
+	/* No count of the connections is above 255, and none grows by going back. */
+	if (r->retransmits > UINT8_MAX || r->send_stall_s > UINT8_MAX)
+		abort();
+	if (r->bytes_after_close > (int64_t)r->bytes_out)
+		abort();
 	t->finished++;
 }
 
@@ -113,6 +118,7 @@ static void data_step(struct driver *d, struct input *in, unsigned int n, uint8_
 	r->len = len;
 	r->skip = gap >> 1 & 7;
 	r->ret = len + r->skip;
+	r->tcp = (struct tks_tcp){ arg, gap, arg ^ gap, arg };
 	memcpy(r->data, in->data, len);
 	in->data += len;
 	in->len -= len;
@@ -178,7 +184,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct tracker_config config = { .max_connections = 3, .max_pipelined = 4 };
+	struct tracker_config config = { .max_connections = 3,
+					 .max_pipelined = 4,
+					 .tick_ns = 1000000000 };
 	struct totals totals = { 0 };
 	struct driver d = { .tracker = tracker_new(&config, &ops, &totals), .now = 1000000000 };
 	struct input in = { data, size };

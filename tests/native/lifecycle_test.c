@@ -295,6 +295,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	return stage_run_tests(SOCKET_BACKEND_SOCK, tests, sizeof(tests) / sizeof(tests[0])) +
-	       stage_run_tests(SOCKET_BACKEND_SYSCALL, tests, sizeof(tests) / sizeof(tests[0]));
+	return stage_run_on_all(tests, sizeof(tests) / sizeof(tests[0]));
 }

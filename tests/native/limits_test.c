@@ -175,12 +175,16 @@ static void scene_overwritten(struct stage *s)
 	must(readv(fd[0], v, 2) == 100);
 }
 
-/* The received bytes overwrite the vector that says where they went. */
+/* The received bytes overwrite the vector that says where they went; the kernel has a copy. */
 static void test_overwritten(void **state)
 {
 	struct stage *s = *state;
 
 	stage_play(s, scene_overwritten);
+	if (stage_in_functions(s)) {
+		assert_string_equal(stage_only(s, TKS_RECV), "100");
+		return;
+	}
 	assert_string_equal(stage_only(s, TKS_RECV), "L100");
 	assert_int_equal(stage_lost(s, "user_read"), 1);
 }
@@ -206,7 +210,7 @@ static void scene_dropped(struct stage *s)
 		must(write(fd[0], page, PAGE) == PAGE);
 }
 
-/* Another thread takes the page away all the time: each call is either captured or counted. */
+/* Another thread takes the page away all the time: each call is either captured or counted (bpf/preempt.bpf.h). */
 static void test_dropped(void **state)
 {
 	struct stage *s = *state;
@@ -221,8 +225,62 @@ static void test_dropped(void **state)
 		whole += d->len == PAGE && !d->skip && !(d->h.flags & TKS_DATA_LENGTH);
 		by_length += d->skip == PAGE && !d->len && d->h.flags & TKS_DATA_LENGTH;
 	}
-	assert_int_equal(whole + by_length, 500);
+	assert_true(whole + by_length <= 500);
+	assert_true(whole + by_length + stage_lost(s, "bpf_recursion") >= 500);
 	assert_int_equal(by_length, stage_lost(s, "user_read"));
+}
+
+/* ------------------------------------------------------------------ many calls at once */
+
+#define READERS 64
+#define READS	2
+
+static void *reader(void *arg)
+{
+	const int *fd = arg;
+	char in[10];
+
+	for (int i = 0; i < READS; i++)
+		must(recv(*fd, in, sizeof(in), 0) == sizeof(in));
+	must(recv(*fd, in, sizeof(in), MSG_DONTWAIT) ==
+	     -1); /* what a missed return before shows by */
+	return NULL;
+}
+
+static void scene_readers(struct stage *s)
+{
+	pthread_t threads[READERS];
+	int fd[READERS][2];
+
+	for (int i = 0; i < READERS; i++)
+		connected_pair(AF_INET, fd[i]);
+	cue(s);
+	for (int i = 0; i < READERS; i++)
+		must(!pthread_create(&threads[i], NULL, reader, &fd[i][1]));
+	for (int round = 0; round < READS; round++) {
+		usleep(200000); /* until all are in their call */
+		for (int i = 0; i < READERS; i++)
+			write_all(fd[i][0], round * 10, 10);
+	}
+	for (int i = 0; i < READERS; i++)
+		must(!pthread_join(threads[i], NULL));
+}
+
+/* The kernel has few return probes (kretprobe maxactive, 10 or twice the CPUs): a return without one is counted. */
+static void test_readers(void **state)
+{
+	struct stage *s = *state;
+	uint64_t received = 0;
+
+	stage_play(s, scene_readers);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct tks_data *d = (const struct tks_data *)s->records[i];
+
+		received += d->h.kind == TKS_KIND_DATA && d->dir == TKS_RECV && d->len == 10;
+	}
+	assert_int_equal(received + stage_lost(s, "return_missed"), READERS * READS);
+	if (!stage_is(s, SOCKET_BACKEND_KPROBE))
+		assert_int_equal(received, READERS * READS);
 }
 
 /* ------------------------------------------------------------------ a full ring */
@@ -264,11 +322,11 @@ static const struct test tests[] = {
 	{ "pages not touched before", test_untouched },
 	{ "a vector that its bytes overwrite", test_overwritten },
 	{ "pages taken away by another thread", test_dropped },
+	{ "more receives under way than return probes", test_readers },
 	{ "a full ring", test_overflow },
 };
 
 int main(void)
 {
-	return stage_run_tests(SOCKET_BACKEND_SOCK, tests, sizeof(tests) / sizeof(tests[0])) +
-	       stage_run_tests(SOCKET_BACKEND_SYSCALL, tests, sizeof(tests) / sizeof(tests[0]));
+	return stage_run_on_all(tests, sizeof(tests) / sizeof(tests[0]));
 }

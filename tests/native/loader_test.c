@@ -60,10 +60,11 @@ static void test_wake(void **state)
 
 static void test_failures(void **state)
 {
-	static const char *const labels[] = { "ring_full",    "user_read",  "segments",
-					      "no_buffer",    "compat",	    "scratch",
-					      "sock_map",     "target_map", "bad_record",
-					      "bpf_recursion" };
+	static const char *const labels[] = { "ring_full",  "user_read",   "segments",
+					      "no_buffer",  "compat",	   "scratch",
+					      "sock_map",   "pending_map", "return_missed",
+					      "target_map", "gpu_read",	   "gpu_layout",
+					      "gpu_cells",  "bad_record",  "bpf_recursion" };
 	const size_t n = sizeof(labels) / sizeof(labels[0]);
 	const struct stage *s = *state;
 	struct loader_failure rows[16];
@@ -76,7 +77,9 @@ static void test_failures(void **state)
 		assert_string_equal(rows[i].stage, labels[i]);
 		assert_true(rows[i].help && rows[i].help[0]);
 		assert_int_equal(rows[i].lost, strcmp(labels[i], "no_buffer") != 0);
-		assert_int_equal(rows[i].count, 0);
+		/* Programs of one tracepoint may get in each other's way, see bpf/preempt.bpf.h. */
+		if (strcmp(labels[i], "bpf_recursion"))
+			assert_int_equal(rows[i].count, 0);
 	}
 }
 
@@ -118,15 +121,16 @@ static void test_targets_full(void **state)
 
 /* ------------------------------------------------------------------ programs and features */
 
+/* The first whose name begins so, or NULL. */
 static const struct loader_program *program(const struct stage *s, const char *name)
 {
 	static struct loader_program rows[32];
 	size_t n = loader_programs(s->loader, rows, 32);
 
+	assert_true(n <= 32);
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(rows[i].name, name))
+		if (!strncmp(rows[i].name, name, strlen(name)))
 			return &rows[i];
-	fail_msg("no program %s", name);
 	return NULL;
 }
 
@@ -140,28 +144,30 @@ static void scene_one_write(struct stage *s)
 	read_all(fd[1], 10);
 }
 
+/* Of each backend a program that ran in the scene; the syscall backend has one of two. */
 static void test_programs(void **state)
 {
 	static const char *const common[] = { "proc_fork", "proc_exec", "proc_exit", "sock_state" };
+	static const char *const own[] = {
+		[SOCKET_BACKEND_FENTRY] = "fexit_tcp_sendmsg",
+		[SOCKET_BACKEND_KPROBE] = "kretprobe_return",
+		[SOCKET_BACKEND_SOCK] = "sock_send",
+		[SOCKET_BACKEND_SYSCALL] = "sys_exit",
+	};
 	struct stage *s = *state;
-	bool sock = stage_is(s, SOCKET_BACKEND_SOCK);
 
 	stage_play(s, scene_one_write);
 	for (size_t i = 0; i < 4; i++)
 		assert_true(program(s, common[i])->attached);
-	assert_int_equal(program(s, "sock_send")->attached, sock);
-	assert_int_equal(program(s, "sock_recv")->attached, sock);
-	assert_int_equal(program(s, "sys_exit_btf")->attached ||
-				 program(s, "sys_exit_raw")->attached,
-			 !sock);
-	if (sock) {
-		assert_true(program(s, "sock_send")->run_count > 0);
-		assert_true(program(s, "sock_send")->run_ns > 0);
+	for (size_t i = 1; i < sizeof(own) / sizeof(own[0]); i++) {
+		const struct loader_program *p = program(s, own[i]);
+
+		assert_int_equal(p != NULL, stage_is(s, i));
+		if (p) {
+			assert_true(p->attached);
+			assert_true(p->run_count > 0 && p->run_ns > 0);
+		}
 	}
-	assert_int_equal(program(s, "sys_exit_raw")->run_count > 0,
-			 program(s, "sys_exit_raw")->attached);
-	assert_int_equal(program(s, "sys_exit_btf")->run_count > 0,
-			 program(s, "sys_exit_btf")->attached);
 }
 
 static const struct feature *feature(const struct feature *rows, int n, const char *name)
@@ -191,7 +197,7 @@ static void test_features(void **state)
 
 	(void)state;
 	assert_int_equal(feature_probe(rows, 2), 2);
-	assert_true(n > 10 && n < 32);
+	assert_true(n > 15 && n < 32);
 	for (int i = 0; i < n; i++) {
 		assert_true(rows[i].name[0] && rows[i].needed[0]);
 		assert_true(rows[i].available || rows[i].detail[0]);
@@ -202,6 +208,10 @@ static void test_features(void **state)
 				 feature(rows, n, "task_pt_regs")->available &&
 				 feature(rows, n, "socket_cookie")->available,
 			 backend_loads(SOCKET_BACKEND_SOCK));
+	assert_int_equal(feature(rows, n, "socket_backend_fentry")->available,
+			 backend_loads(SOCKET_BACKEND_FENTRY));
+	assert_int_equal(feature(rows, n, "socket_backend_kprobe")->available,
+			 backend_loads(SOCKET_BACKEND_KPROBE));
 	assert_int_equal(feature(rows, n, "tp_btf_sys_exit")->available ||
 				 feature(rows, n, "raw_tp_sys_exit")->available,
 			 backend_loads(SOCKET_BACKEND_SYSCALL));
@@ -211,9 +221,11 @@ static void test_backend_names(void **state)
 {
 	(void)state;
 	assert_int_equal(socket_backend_parse("auto"), SOCKET_BACKEND_AUTO);
+	assert_int_equal(socket_backend_parse("fentry"), SOCKET_BACKEND_FENTRY);
+	assert_int_equal(socket_backend_parse("kprobe"), SOCKET_BACKEND_KPROBE);
 	assert_int_equal(socket_backend_parse("sock"), SOCKET_BACKEND_SOCK);
 	assert_int_equal(socket_backend_parse("syscall"), SOCKET_BACKEND_SYSCALL);
-	assert_int_equal(socket_backend_parse("kprobe"), -EINVAL);
+	assert_int_equal(socket_backend_parse("ptrace"), -EINVAL);
 	assert_string_equal(socket_backend_name(SOCKET_BACKEND_SYSCALL), "syscall");
 }
 
@@ -300,8 +312,7 @@ static const struct test common_tests[] = {
 
 int main(void)
 {
-	return stage_run_tests(SOCKET_BACKEND_SOCK, tests, sizeof(tests) / sizeof(tests[0])) +
-	       stage_run_tests(SOCKET_BACKEND_SYSCALL, tests, sizeof(tests) / sizeof(tests[0])) +
+	return stage_run_on_all(tests, sizeof(tests) / sizeof(tests[0])) +
 	       stage_run_tests(SOCKET_BACKEND_AUTO, common_tests,
 			       sizeof(common_tests) / sizeof(common_tests[0]));
 }

@@ -62,6 +62,11 @@ bool stage_is(const struct stage *s, enum socket_backend backend)
 	return loader_backend(s->loader) == backend;
 }
 
+bool stage_in_functions(const struct stage *s)
+{
+	return stage_is(s, SOCKET_BACKEND_FENTRY) || stage_is(s, SOCKET_BACKEND_KPROBE);
+}
+
 void stage_read(struct stage *s)
 {
 	assert_true(loader_consume(s->loader) >= 0);
@@ -149,15 +154,11 @@ void stage_play(struct stage *s, void (*scene)(struct stage *))
 
 /* ------------------------------------------------------------------ main */
 
-/* The reason why a backend cannot be tested is in the test's name, so that every report shows it. */
-static const char *test_name(const struct test *t, const struct stage *s,
-			     enum socket_backend backend, int err)
+static const char *test_name(const char *test, enum socket_backend backend)
 {
 	char *name = NULL;
 
-	if (asprintf(&name, "%s %s%s%s", socket_backend_name(backend), t->name,
-		     s->loader ? "" : ": backend cannot be loaded here: ",
-		     s->loader ? "" : strerror(err)) < 0)
+	if (asprintf(&name, "%s %s", socket_backend_name(backend), test) < 0)
 		abort();
 	return name;
 }
@@ -180,33 +181,68 @@ static void skip_test(void **state)
 	skip();
 }
 
-int stage_run_tests(enum socket_backend backend, const struct test *tests, size_t n)
+/* The reason is in the test's name, so that every report shows it. */
+static int report_unloadable(enum socket_backend backend, int err)
 {
-	struct loader_config config = { .backend = backend, .run_stats = true };
-	struct CMUnitTest *table = calloc(n, sizeof(*table));
-	struct stage s = { 0 };
-	int failed, err;
+	struct CMUnitTest test = { .test_func = skip_test };
+	char why[128];
+	int failed;
 
-	s.loader = loader_new(&config, &ops, &s);
-	err = errno;
-	s.notes = mmap(NULL, sizeof(*s.notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		       -1, 0);
-	if (!table || s.notes == MAP_FAILED)
+	snprintf(why, sizeof(why), "cannot be loaded here: %s", strerror(err));
+	test.name = test_name(why, backend);
+	failed = _cmocka_run_group_tests(socket_backend_name(backend), &test, 1, NULL, NULL);
+	free((void *)test.name);
+	return failed;
+}
+
+static int run_loaded(struct stage *s, const struct test *tests, size_t n)
+{
+	enum socket_backend backend = loader_backend(s->loader);
+	struct CMUnitTest *table = calloc(n, sizeof(*table));
+	int failed;
+
+	if (!table)
 		abort();
 	for (size_t i = 0; i < n; i++)
 		table[i] = (struct CMUnitTest){
-			.name = test_name(&tests[i], &s, backend, err),
-			.test_func = s.loader ? tests[i].run : skip_test,
+			.name = test_name(tests[i].name, backend),
+			.test_func = tests[i].run,
 			.setup_func = clear_stage,
-			.initial_state = &s,
+			.initial_state = s,
 		};
 	failed = _cmocka_run_group_tests(socket_backend_name(backend), table, n, NULL, NULL);
 	for (size_t i = 0; i < n; i++)
 		free((void *)table[i].name);
+	free(table);
+	return failed;
+}
+
+int stage_run_tests(enum socket_backend backend, const struct test *tests, size_t n)
+{
+	struct loader_config config = { .backend = backend, .run_stats = true };
+	struct stage s = { 0 };
+	int failed;
+
+	s.loader = loader_new(&config, &ops, &s);
+	if (!s.loader)
+		return report_unloadable(backend, errno);
+	s.notes = mmap(NULL, sizeof(*s.notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	if (s.notes == MAP_FAILED)
+		abort();
+	failed = run_loaded(&s, tests, n);
 	forget_records(&s);
 	free(s.records);
-	free(table);
 	munmap(s.notes, sizeof(*s.notes));
 	loader_free(s.loader);
+	return failed;
+}
+
+int stage_run_on_all(const struct test *tests, size_t n)
+{
+	int failed = 0;
+
+	for (int b = SOCKET_BACKEND_AUTO + 1; strcmp(socket_backend_name(b), "unknown"); b++)
+		failed += stage_run_tests(b, tests, n);
 	return failed;
 }

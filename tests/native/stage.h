@@ -34,7 +34,7 @@ struct notes {
 };
 
 struct stage {
-	struct loader *loader; /* NULL: this machine has not that backend */
+	struct loader *loader;
 	const struct tks_header **records;
 	size_t n, cap;
 	uint64_t lost_before[32];
@@ -60,8 +60,10 @@ struct test {
 	const char *name;
 	void (*run)(void **state);
 };
-/* Loads the backend and runs each test on it. Tests of a backend that cannot be loaded are skipped, with the reason. */
+/* Loads the backend and runs each test on it. One skipped test stands for a backend that cannot be loaded; its name says why. */
 int stage_run_tests(enum socket_backend backend, const struct test *tests, size_t n);
+/* The same on every backend. Returns the number of failed tests. */
+int stage_run_on_all(const struct test *tests, size_t n);
 
 /* ------------------------------------------------------------------ for tests */
 
@@ -83,6 +85,8 @@ const struct tks_sock_state *stage_state(const struct stage *s, uint8_t new_stat
 /* What the failure counter of that stage grew by during the play. */
 uint64_t stage_lost(const struct stage *s, const char *label);
 bool stage_is(const struct stage *s, enum socket_backend backend);
+/* fentry or kprobe: hooks in the functions that move the bytes, whoever calls them. */
+bool stage_in_functions(const struct stage *s);
 
 /* ------------------------------------------------------------------ for scenes */
 

@@ -65,6 +65,7 @@ static void test_clocks(void **state)
 	(void)state;
 	assert_true(clock_monotonic_ns() >= a);
 	assert_true(wall > 1600000000ULL * NSEC_PER_SEC);
+	assert_in_range(clock_tick_ns(), NSEC_PER_SEC / 1024, NSEC_PER_SEC / 100); /* CONFIG_HZ */
 }
 
 int main(void)

@@ -105,6 +105,10 @@ static void test_everything_known(void **state)
 	r.token_source = TOKENS_USAGE;
 	r.bytes_in = 300;
 	r.phase_s[PHASE_OTHER] = 0.5;
+	r.retransmits = 2;
+	r.srtt_s = 0.000123;
+	r.send_stall_s = 0.204;
+	r.accept_wait_s = 0;
 	r.bytes_after_close = 0;
 	assert_json(
 		&r,
@@ -122,8 +126,8 @@ static void test_everything_known(void **state)
 		"\"output_tokens\":null,\"cached_tokens\":null,\"wasted_tokens\":null,"
 		"\"token_source\":\"usage\",\"bytes_in\":300,\"bytes_out\":0,"
 		"\"phases_s\":{\"receive\":null,\"tokenize\":null,\"queue\":null,\"prefill\":null,"
-		"\"decode\":null,\"other\":0.5},\"net\":{\"retransmits\":null,\"srtt_s\":null,"
-		"\"send_stall_s\":null,\"accept_wait_s\":null,\"bytes_after_close\":0},"
+		"\"decode\":null,\"other\":0.5},\"net\":{\"retransmits\":2,\"srtt_s\":0.000123,"
+		"\"send_stall_s\":0.204,\"accept_wait_s\":0.0,\"bytes_after_close\":0},"
 		"\"gpu_s\":null,\"gpu_source\":null}\n");
 }
 

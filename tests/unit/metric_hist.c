@@ -214,6 +214,7 @@ static void test_bounds(void **state)
 	check_bounds(&bounds_duration, 14, 0.01, 81.92);
 	check_bounds(&bounds_ttft, 16, 0.001, 10);
 	check_bounds(&bounds_tpot, 19, 0.0005, 2.5);
+	check_bounds(&bounds_call, 22, 0.000001, 10);
 	check_bounds(&bounds_tokens, 14, 1, 67108864);
 }
 

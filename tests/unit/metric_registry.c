@@ -227,6 +227,27 @@ static void test_default_cap(void **state)
 	registry_free(r);
 }
 
+static void test_remove(void **state)
+{
+	static const char *const one[METRIC_LABELS_MAX] = { "ring_full" };
+	static const char *const two[METRIC_LABELS_MAX] = { "scratch" };
+	const struct registry_config config = { 0 };
+	struct registry *r = registry_new(&config);
+	struct snapshot *s;
+
+	(void)state;
+	registry_set(r, M_EVENTS_LOST, 0, one, 1);
+	registry_set(r, M_EVENTS_LOST, 0, two, 2);
+	registry_remove(r, M_EVENTS_LOST, one);
+	registry_remove(r, M_EVENTS_LOST, one);
+	registry_remove(r, M_EVENTS_PARTIAL, two);
+	s = registry_snapshot(r);
+	assert_int_equal(s->families[M_EVENTS_LOST].count, 1);
+	assert_string_equal(s->families[M_EVENTS_LOST].series[0].values[0], "scratch");
+	snapshot_free(s);
+	registry_free(r);
+}
+
 static void test_retire(void **state)
 {
 	struct registry *r = new_registry(0);
@@ -335,7 +356,8 @@ int main(void)
 		cmocka_unit_test(test_histograms),  cmocka_unit_test(test_wrong_type),
 		cmocka_unit_test(test_overflow),    cmocka_unit_test(test_overflow_histogram),
 		cmocka_unit_test(test_default_cap), cmocka_unit_test(test_retire),
-		cmocka_unit_test(test_label_bytes), cmocka_unit_test(test_concurrent),
+		cmocka_unit_test(test_remove),	    cmocka_unit_test(test_label_bytes),
+		cmocka_unit_test(test_concurrent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

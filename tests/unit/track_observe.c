@@ -39,7 +39,12 @@ static struct request_record ok_stream(void)
 				    .output_tokens = 3,
 				    .cached_tokens = 2,
 				    .wasted_tokens = -1,
-				    .token_source = TOKENS_USAGE };
+				    .token_source = TOKENS_USAGE,
+				    .retransmits = -1,
+				    .srtt_s = NAN,
+				    .send_stall_s = NAN,
+				    .accept_wait_s = NAN,
+				    .bytes_after_close = -1 };
 
 	for (int p = 0; p < PHASE_MAX; p++)
 		r.phase_s[p] = NAN;
@@ -180,6 +185,68 @@ static void test_plain_and_internal(void **state)
 	end(&f);
 }
 
+static void observe_net(struct fixture *f, enum leg leg, double accept_wait_s)
+{
+	struct request_record r = ok_stream();
+
+	r.leg = leg;
+	r.retransmits = 2;
+	r.bytes_after_close = 70;
+	r.send_stall_s = 0.25;
+	r.srtt_s = 0.0003;
+	r.accept_wait_s = accept_wait_s;
+	observer_finished(f->observer, &r);
+}
+
+static double only_sum(struct fixture *f, enum metric_id id)
+{
+	const struct snapshot_family *m = family(f, id);
+
+	assert_int_equal(m->count, 1);
+	assert_int_equal(m->family->label_count, 5);
+	assert_string_equal(label(m, 0, "server_port"), "8000");
+	return m->series[0].hist.sum;
+}
+
+static void test_network(void **state)
+{
+	struct fixture f = begin();
+
+	(void)state;
+	observe_net(&f, LEG_INTERNAL, 0.5);
+	observe_net(&f, LEG_SERVER, 0.125);
+	observe_net(&f, LEG_SERVER, NAN); /* the connection's second request */
+	assert_int_equal(family(&f, M_NET_RETRANSMITS)->count, 1);
+	assert_true(total(&f, M_NET_RETRANSMITS) == 4);
+	assert_int_equal(family(&f, M_NET_AFTER_CLOSE)->count, 1);
+	assert_true(total(&f, M_NET_AFTER_CLOSE) == 140);
+	assert_true(only_sum(&f, M_NET_SEND_STALL) == 0.5);
+	assert_true(only_sum(&f, M_NET_RTT) == 0.0006);
+	assert_true(only_sum(&f, M_NET_ACCEPT_WAIT) == 0.125);
+	assert_true(total(&f, M_NET_SEND_STALL) == 2);
+	assert_true(total(&f, M_NET_ACCEPT_WAIT) == 1);
+	end(&f);
+}
+
+/* What the source never told has no series, not one of zeros. */
+static void test_unknown_network_is_absent(void **state)
+{
+	static const enum metric_id net[] = { M_NET_RETRANSMITS, M_NET_AFTER_CLOSE,
+					      M_NET_SEND_STALL, M_NET_ACCEPT_WAIT, M_NET_RTT };
+	struct fixture f = begin();
+	struct request_record r = ok_stream();
+
+	(void)state;
+	observer_finished(f.observer, &r);
+	for (size_t i = 0; i < sizeof(net) / sizeof(net[0]); i++)
+		assert_int_equal(family(&f, net[i])->count, 0);
+	r.retransmits = r.bytes_after_close = 0;
+	observer_finished(f.observer, &r);
+	assert_int_equal(family(&f, M_NET_RETRANSMITS)->count, 1);
+	assert_int_equal(family(&f, M_NET_AFTER_CLOSE)->count, 1);
+	end(&f);
+}
+
 static void test_model_names_are_bounded(void **state)
 {
 	struct fixture f = begin();
@@ -249,6 +316,8 @@ int main(void)
 		cmocka_unit_test(test_ok_stream),
 		cmocka_unit_test(test_aborted_stream),
 		cmocka_unit_test(test_plain_and_internal),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_unknown_network_is_absent),
 		cmocka_unit_test(test_model_names_are_bounded),
 		cmocka_unit_test(test_events_and_gauges),
 		cmocka_unit_test(test_series_of_a_retired_server_go),

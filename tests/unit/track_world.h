@@ -43,6 +43,7 @@ struct link {
 	uint32_t tgid;
 	uint16_t flags;
 	uint64_t pos[2];
+	struct tks_tcp tcp; /* of the next records */
 };
 
 static const struct server *world_resolve(void *ctx, uint32_t tgid, const struct tks_sock *sk)
@@ -143,7 +144,10 @@ static void world_free(struct world *w)
 /* The server's end of a connection from client port `port`. */
 static struct link link_new(struct world *w, uint16_t port)
 {
-	struct link l = { .world = w, .tgid = SERVER_PID, .pos = { 1000u + port, 4294967200u } };
+	struct link l = { .world = w,
+			  .tgid = SERVER_PID,
+			  .pos = { 1000u + port, 4294967200u },
+			  .tcp.accept_wait_us = TKS_ACCEPT_WAIT_UNKNOWN };
 
 	l.sk = (struct tks_sock){ .id = port,
 				  .ino = 5000 + port,
@@ -167,7 +171,7 @@ static __attribute__((unused)) struct link link_unix(struct world *w, uint64_t i
 /* The client's end of the same connection, in process tgid. */
 static __attribute__((unused)) struct link link_peer(const struct link *l, uint32_t tgid)
 {
-	struct link p = { .world = l->world, .tgid = tgid, .pos = { 7, 9 } };
+	struct link p = { .world = l->world, .tgid = tgid, .pos = { 7, 9 }, .tcp = l->tcp };
 
 	p.sk = l->sk;
 	p.sk.id += 100000;
@@ -196,6 +200,7 @@ static struct tks_data *link_record(struct link *l, enum tks_dir dir, const void
 	d->len = len;
 	d->skip = skip;
 	d->ret = ret;
+	d->tcp = l->tcp;
 	if (len)
 		memcpy(d->data, data, len);
 	return d;

@@ -11,5 +11,7 @@
 uint64_t clock_monotonic_ns(void);
 /* The wall-clock time (ns since the epoch) of a CLOCK_MONOTONIC stamp, by the offset between the clocks right now. */
 uint64_t clock_wall_ns(uint64_t monotonic_ns);
+/* Length of the kernel's tick (jiffy) in nanoseconds; 0 where it cannot be told. */
+uint64_t clock_tick_ns(void);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/gpu_metrics.h"
 #include "cli/self_metrics.h"
 #include "cli/server_status.h"
 #include "cli/session.h"
@@ -19,6 +20,7 @@ struct agent {
 	struct registry *registry;
 	struct observer *observer;
 	struct server_status *status;
+	struct gpu_metrics *gpu;
 	struct httpd *httpd;
 	int records_fd; /* -1: no record file */
 	struct buf line;
@@ -80,6 +82,20 @@ static void on_retired(void *ctx, const struct server *s)
 	server_status_retire(a->status, s);
 }
 
+static void on_gpu(void *ctx, const struct tks_gpu *r)
+{
+	struct agent *a = ctx;
+
+	gpu_metrics_record(a->gpu, a->session.discovery, r);
+}
+
+static void on_process_gone(void *ctx, uint32_t tgid)
+{
+	struct agent *a = ctx;
+
+	gpu_metrics_process_gone(a->gpu, a->session.discovery, tgid);
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct agent *a = ctx;
@@ -87,6 +103,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	(void)now_ns;
 	observer_flush(a->observer);
 	self_metrics_update(a->registry, &a->session);
+	gpu_metrics_update(a->gpu, &a->session);
 	server_status_publish(a->status, a->session.discovery);
 }
 
@@ -96,6 +113,8 @@ static const struct session_ops session_ops = {
 	.stream_event = on_stream_event,
 	.gauge = on_gauge,
 	.retired = on_retired,
+	.gpu = on_gpu,
+	.process_gone = on_process_gone,
 	.tick = on_tick,
 };
 
@@ -170,7 +189,8 @@ static int start(struct agent *a, const struct config *c)
 	a->registry = registry_new(&rc);
 	a->observer = a->registry ? observer_new(a->registry) : NULL;
 	a->status = a->observer ? server_status_new() : NULL;
-	if (!a->status) {
+	a->gpu = a->status ? gpu_metrics_new(a->registry) : NULL;
+	if (!a->gpu) {
 		log_error("out of memory");
 		return -ENOMEM;
 	}
@@ -193,6 +213,7 @@ static void stop(struct agent *a)
 	httpd_free(a->httpd);
 	if (a->session.loader)
 		session_close(&a->session);
+	gpu_metrics_free(a->gpu);
 	server_status_free(a->status);
 	observer_free(a->observer);
 	registry_free(a->registry);

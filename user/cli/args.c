@@ -16,6 +16,7 @@ void config_init(struct config *c)
 	*c = (struct config){
 		.log_level = LOG_LEVEL_INFO,
 		.backend = SOCKET_BACKEND_AUTO,
+		.gpu_hook = GPU_HOOK_AUTO,
 		.listen = "127.0.0.1:9464",
 	};
 }
@@ -121,6 +122,8 @@ static int assign(const struct option_spec *o, struct config *c, char *text)
 		return parse_seconds(text, field);
 	case OPTION_BACKEND:
 		return assign_name(field, socket_backend_parse(text));
+	case OPTION_GPU_HOOK:
+		return assign_name(field, gpu_hook_parse(text));
 	case OPTION_LOG_LEVEL:
 		return assign_name(field, log_level_parse(text));
 	}

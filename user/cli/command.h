@@ -17,6 +17,7 @@ enum option_group {
 	TRACE = 1 << 6,
 	DECODE = 1 << 7,
 	HELP = 1 << 8,
+	GPU = 1 << 9,
 };
 
 enum option_kind {
@@ -28,6 +29,7 @@ enum option_kind {
 	OPTION_BYTES,
 	OPTION_SECONDS,
 	OPTION_BACKEND,
+	OPTION_GPU_HOOK,
 	OPTION_LOG_LEVEL,
 };
 

@@ -32,6 +32,8 @@ struct config {
 	int backend; /* enum socket_backend */
 	uint64_t ring_bytes;
 	bool bpf_stats;
+	int gpu_hook; /* enum gpu_hook */
+	const char *gpu_majors;
 	/* agent */
 	const char *listen;
 	const char *records;

@@ -14,10 +14,24 @@ static void print_json(const struct config *c, const struct feature *rows, int c
 	json_t *list = json_array();
 
 	for (int i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "name", rows[i].name,
-						      "needed_for", rows[i].needed, "available",
-						      rows[i].available, "detail", rows[i].detail));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:s}", "name",
+						      rows[i].name, "needed_for", rows[i].needed,
+						      "available", rows[i].available, "picked",
+						      rows[i].picked, "detail", rows[i].detail));
 	output_json(c, list);
+}
+
+static void print_table(const struct feature *rows, int count)
+{
+	int width = 0;
+
+	for (int i = 0; i < count; i++)
+		if ((int)strlen(rows[i].needed) > width)
+			width = strlen(rows[i].needed);
+	printf("%-26s %-4s %-*s %s\n", "FEATURE", "HERE", width, "NEEDED FOR", "DETAIL");
+	for (int i = 0; i < count; i++)
+		printf("%-26s %-4s %-*s %s\n", rows[i].name, rows[i].available ? "yes" : "no",
+		       rows[i].detail[0] ? width : 0, rows[i].needed, rows[i].detail);
 }
 
 int cmd_feature_probe(const struct config *c)
@@ -30,13 +44,9 @@ int cmd_feature_probe(const struct config *c)
 			  count == -EPERM ? " (run as root)" : "");
 		return 1;
 	}
-	if (c->json || c->pretty) {
+	if (c->json || c->pretty)
 		print_json(c, rows, count);
-		return 0;
-	}
-	printf("%-28s %-4s %-40s %s\n", "FEATURE", "HERE", "NEEDED FOR", "DETAIL");
-	for (int i = 0; i < count; i++)
-		printf("%-28s %-4s %-40s %s\n", rows[i].name, rows[i].available ? "yes" : "no",
-		       rows[i].needed, rows[i].detail);
+	else
+		print_table(rows, count);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/privilege.h"
+#include "gpu/majors.h"
 
 /* The ring wakes the reader at 64 KiB unread (design.md 7); what is below that waits for this at most. */
 #define POLL_MS	     50
@@ -27,6 +28,12 @@ static void on_signal(int sig)
 
 /* ------------------------------------------------------------------ loader -> tracker, discovery */
 
+static void process_gone(struct session *s, uint32_t tgid)
+{
+	if (s->ops->process_gone)
+		s->ops->process_gone(s->ctx, tgid);
+}
+
 static void on_record(void *ctx, const struct tks_header *h)
 {
 	struct session *s = ctx;
@@ -42,11 +49,17 @@ static void on_record(void *ctx, const struct tks_header *h)
 	case TKS_KIND_PROC: {
 		const struct tks_proc *p = (const struct tks_proc *)h;
 
-		if (p->event == TKS_PROC_EXIT)
+		if (p->event == TKS_PROC_EXIT) {
 			tracker_process_exit(s->tracker, h->tgid, h->time_ns);
+			process_gone(s, h->tgid);
+		}
 		discovery_proc_event(s->discovery, p);
 		break;
 	}
+	case TKS_KIND_GPU:
+		if (s->ops->gpu)
+			s->ops->gpu(s->ctx, (const struct tks_gpu *)h);
+		break;
 	}
 }
 
@@ -65,6 +78,7 @@ static void on_unselect(void *ctx, uint32_t pid)
 {
 	struct session *s = ctx;
 
+	process_gone(s, pid);
 	loader_unselect(s->loader, pid);
 }
 
@@ -188,13 +202,19 @@ int session_open(struct session *s, const struct config *c, const struct session
 {
 	struct loader_config lc = { .backend = c->backend,
 				    .ring_bytes = c->ring_bytes,
-				    .run_stats = c->bpf_stats };
-	struct tracker_config tc = { 0 };
+				    .run_stats = c->bpf_stats,
+				    .gpu_hook = ops->gpu ? c->gpu_hook : GPU_HOOK_OFF };
+	struct tracker_config tc = { .tick_ns = clock_tick_ns() };
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;
 	s->ctx = ctx;
+	if (gpu_majors_parse(c->gpu_majors, "/proc/devices", lc.gpu_majors)) {
+		log_error("--gpu-majors %s: expected nvidia=MAJOR,nvidia-uvm=MAJOR or one of them",
+			  c->gpu_majors);
+		return -EINVAL;
+	}
 	privilege_protect();
 	s->tracker = tracker_new(&tc, &tracker_ops, s);
 	s->discovery = s->tracker ? session_discovery(c, &discovery_ops, s) : NULL;

@@ -21,6 +21,10 @@ struct session_ops {
 	void (*gauge)(void *ctx, const struct server *s, int in_flight, int awaiting_first_token);
 	void (*found)(void *ctx, const struct server *s);
 	void (*retired)(void *ctx, const struct server *s);
+	/* A call of a GPU driver; without it no such call is traced. */
+	void (*gpu)(void *ctx, const struct tks_gpu *r);
+	/* A traced process has ended, or is traced no more; discovery still knows it. */
+	void (*process_gone)(void *ctx, uint32_t tgid);
 	/* About once a second. */
 	void (*tick)(void *ctx, uint64_t now_ns);
 };

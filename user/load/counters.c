@@ -81,6 +81,9 @@ size_t loader_programs(const struct loader *l, struct loader_program *rows, size
 	bpf_object__for_each_program(p, l->skel->obj) {
 		struct bpf_prog_info info;
 
+		if (!backend_wants(bpf_program__name(p), l->backend, l->raw) ||
+		    !gpu_hook_wants(bpf_program__name(p), l->gpu.hook))
+			continue;
 		if (n < max) {
 			rows[n] = (struct loader_program){ .name = bpf_program__name(p) };
 			if (!program_info(p, &info)) {

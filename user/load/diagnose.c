@@ -56,6 +56,9 @@ static const char *advice(int err)
 			return "run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_RESOURCE";
 		return "root here lacks CAP_BPF and CAP_PERFMON (before 5.8: CAP_SYS_ADMIN), or before 5.11 the "
 		       "limit on locked memory is too low: use a privileged container, ulimit -l unlimited";
+	case ENOENT:
+		return "this kernel lacks what it hooks into: `tokscope feature probe` lists the socket backends that "
+		       "work here, --socket-backend auto takes the best of them";
 	case ENOMEM:
 		return "not enough memory: try a smaller ring buffer";
 	default:

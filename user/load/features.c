@@ -207,5 +207,5 @@ int feature_probe(struct feature *rows, size_t max)
 	diagnose_route_libbpf_log();
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]) && n < max; i++)
 		probe_one(&table[i], &rows[n++]);
-	return n;
+	return n + backend_probe(rows + n, max - n);
 }

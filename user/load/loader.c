@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,16 +27,36 @@ static size_t ring_size(size_t wanted)
 	return size;
 }
 
-/* The ways to capture, best first. */
+/*
+ * The ways to capture, best first. fentry is the cheapest (make bench) and reads every payload. kprobe loses calls where
+ * more threads wait in one than the kernel has return probes (10, or twice the CPUs); sock does not, at the price of
+ * io_uring's payloads, which no inference server is known to send.
+ */
 static const struct variant {
 	enum socket_backend backend;
 	bool raw;
+	const char *feature;
 	const char *what;
 } variants[] = {
-	{ SOCKET_BACKEND_SOCK, false, "tp_btf/sock_send_length, sock_recv_length" },
-	{ SOCKET_BACKEND_SYSCALL, false, "tp_btf/sys_exit" },
-	{ SOCKET_BACKEND_SYSCALL, true, "raw_tp/sys_exit" },
+	{ SOCKET_BACKEND_FENTRY, false, "socket_backend_fentry",
+	  "every payload; fexit of tcp_sendmsg, tcp_recvmsg, ..." },
+	{ SOCKET_BACKEND_SOCK, false, "socket_backend_sock",
+	  "all but io_uring's; tp_btf/sock_send_length, sock_recv_length" },
+	{ SOCKET_BACKEND_KPROBE, false, "socket_backend_kprobe",
+	  "all, if few threads wait in a call; kretprobe/tcp_sendmsg, ..." },
+	{ SOCKET_BACKEND_SYSCALL, false, "socket_backend_syscall",
+	  "nothing of io_uring, taxes every system call; tp_btf/sys_exit" },
+	{ SOCKET_BACKEND_SYSCALL, true, "socket_backend_syscall_raw",
+	  "nothing of io_uring, taxes every system call; raw_tp/sys_exit" },
 };
+#define VARIANTS (sizeof(variants) / sizeof(variants[0]))
+
+static void variant_unload(struct loader *l)
+{
+	backend_detach(l);
+	tokscope_bpf__destroy(l->skel);
+	l->skel = NULL;
+}
 
 static int variant_load(struct loader *l, const struct loader_config *config,
 			const struct variant *v)
@@ -48,16 +69,15 @@ static int variant_load(struct loader *l, const struct loader_config *config,
 	l->skel->rodata->own_tgid = getpid();
 	bpf_map__set_max_entries(l->skel->maps.ring, ring_size(config->ring_bytes));
 	err = backend_select_programs(l->skel, v->backend, v->raw);
+	gpu_hooks_select(l, config);
 	if (!err)
 		err = tokscope_bpf__load(l->skel);
+	l->backend = v->backend;
+	l->raw = v->raw;
 	if (!err)
-		err = tokscope_bpf__attach(l->skel);
-	if (!err) {
-		l->backend = v->backend;
-		return 0;
-	}
-	tokscope_bpf__destroy(l->skel);
-	l->skel = NULL;
+		err = backend_attach(l);
+	if (err)
+		variant_unload(l);
 	return err;
 }
 
@@ -66,7 +86,7 @@ static int load_best(struct loader *l, const struct loader_config *config)
 {
 	int err = -ENOENT;
 
-	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+	for (size_t i = 0; i < VARIANTS; i++) {
 		if (config->backend != SOCKET_BACKEND_AUTO &&
 		    config->backend != variants[i].backend)
 			continue;
@@ -80,6 +100,47 @@ static int load_best(struct loader *l, const struct loader_config *config)
 			  variants[i].what, strerror(-err));
 	}
 	return err;
+}
+
+/* The hooks in GPU drivers are an extra: what auto chose and cannot have costs nothing else. */
+static int load_all(struct loader *l, const struct loader_config *config)
+{
+	int err;
+
+	gpu_hooks_choose(l, config);
+	err = load_best(l, config);
+	if (!err)
+		err = gpu_hooks_attach(l);
+	if (!err || !gpu_hooks_give_up(l, config))
+		return err;
+	tokscope_bpf__destroy(l->skel);
+	l->skel = NULL;
+	return load_best(l, config);
+}
+
+size_t backend_probe(struct feature *rows, size_t max)
+{
+	const struct loader_config small = { .ring_bytes = 1 };
+	bool picked = false;
+	size_t n = 0;
+
+	for (; n < VARIANTS && n < max; n++) {
+		struct loader l = { 0 };
+		int err = variant_load(&l, &small, &variants[n]);
+
+		variant_unload(&l);
+		rows[n] = (struct feature){ .name = variants[n].feature,
+					    .needed = variants[n].what,
+					    .available = !err,
+					    .picked = !err && !picked };
+		picked |= !err;
+		snprintf(rows[n].detail, sizeof(rows[n].detail), "%s",
+			 err == -ENOENT	  ? "this kernel lacks what it hooks into"
+			 : err		  ? strerror(-err)
+			 : rows[n].picked ? "what --socket-backend auto takes"
+					  : "");
+	}
+	return n;
 }
 
 /* From inside a pid namespace getpid() is not the kernel's number: nothing could be selected, nor the agent skipped. */
@@ -109,7 +170,7 @@ struct loader *loader_new(const struct loader_config *config, const struct loade
 	l->stats_fd = -1;
 	diagnose_route_libbpf_log();
 	check_pid_namespace();
-	err = load_best(l, config);
+	err = load_all(l, config);
 	if (err) {
 		diagnose_failure("kernel programs cannot be loaded", err);
 		goto fail;
@@ -136,7 +197,8 @@ void loader_free(struct loader *l)
 	if (!l)
 		return;
 	reader_close(l);
-	tokscope_bpf__destroy(l->skel);
+	gpu_hooks_detach(l);
+	variant_unload(l);
 	if (l->stats_fd >= 0)
 		close(l->stats_fd);
 	free(l);

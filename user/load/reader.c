@@ -27,6 +27,8 @@ static bool record_valid(const struct tks_header *h, size_t size)
 		return size == sizeof(struct tks_sock_state);
 	case TKS_KIND_PROC:
 		return size == sizeof(struct tks_proc);
+	case TKS_KIND_GPU:
+		return size == sizeof(struct tks_gpu);
 	default:
 		return false;
 	}

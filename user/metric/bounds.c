@@ -27,6 +27,14 @@ BOUNDS(bounds_ttft, 0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 
 BOUNDS(bounds_tpot, 0.0005, 0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15,
        0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5);
 
+/* From a round trip on one host (tens of microseconds) to a client that stopped reading. */
+BOUNDS(bounds_net, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+       0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0);
+
+/* From a query that the driver answers at once (1 us) to one that waits for the GPU, or resets it. */
+BOUNDS(bounds_call, 0.000001, 0.0000025, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025,
+       0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0);
+
 /* gen_ai.client.token.usage */
 BOUNDS(bounds_tokens, 1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304,
        16777216, 67108864);

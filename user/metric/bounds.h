@@ -9,6 +9,8 @@ extern const struct hist_bounds bounds_duration; /* seconds: a whole request, or
 extern const struct hist_bounds bounds_ttft;	 /* seconds: time to first token, time to headers */
 extern const struct hist_bounds
 	bounds_tpot; /* seconds: time per output token, inter-token latency */
+extern const struct hist_bounds bounds_net;    /* seconds: round trips, waits, send stalls */
+extern const struct hist_bounds bounds_call;   /* seconds: one call of a driver */
 extern const struct hist_bounds bounds_tokens; /* tokens of one request */
 
 #endif

@@ -113,6 +113,13 @@ void registry_merge(struct registry *r, enum metric_id id, uint32_t owner,
 	unlock(r);
 }
 
+void registry_remove(struct registry *r, enum metric_id id, const char *const *values)
+{
+	pthread_mutex_lock(&r->lock);
+	series_remove(&r->sets[id], values);
+	unlock(r);
+}
+
 void registry_retire(struct registry *r, uint32_t owner)
 {
 	pthread_mutex_lock(&r->lock);

@@ -64,6 +64,8 @@ void registry_observe(struct registry *r, enum metric_id id, uint32_t owner,
 		      const char *const *values, double value);
 void registry_merge(struct registry *r, enum metric_id id, uint32_t owner,
 		    const char *const *values, const struct hist *h);
+/* Removes one series: what it described is no more. */
+void registry_remove(struct registry *r, enum metric_id id, const char *const *values);
 /* Removes every series of this owner (server gone for 5 minutes). */
 void registry_retire(struct registry *r, uint32_t owner);
 

@@ -152,6 +152,18 @@ struct series *series_get(struct series_set *set, size_t max_series, uint32_t ow
 	return s;
 }
 
+void series_remove(struct series_set *set, const char *const *values)
+{
+	char key[KEY_MAX];
+	ssize_t len = make_key(key, set->family, values);
+	struct series *s = len < 0 ? NULL : find(set, key, len);
+
+	if (!s)
+		return;
+	HASH_DEL(set->by_key, s);
+	series_free(s);
+}
+
 void series_retire(struct series_set *set, uint32_t owner)
 {
 	struct series *s, *next;

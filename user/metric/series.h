@@ -43,6 +43,7 @@ struct series_set {
  */
 struct series *series_get(struct series_set *set, size_t max_series, uint32_t owner,
 			  const char *const *values, uint64_t times);
+void series_remove(struct series_set *set, const char *const *values);
 void series_retire(struct series_set *set, uint32_t owner);
 void series_set_free(struct series_set *set);
 

@@ -117,6 +117,7 @@ static void begin_http(struct conn *c, enum tks_dir dir, size_t before,
 	uint64_t now = t->now;
 	bool late = c->first[!dir].len > 0 || c->state == CONN_WAITING;
 
+	c->net.first &= !late;
 	c->role = dir == TKS_RECV ? ROLE_SERVER : ROLE_CLIENT;
 	c->state = CONN_HTTP;
 	conn_head_tail(c, false);

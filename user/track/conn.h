@@ -6,6 +6,7 @@
  *   conn.c      protocol, role, resuming            exchange.c  HTTP messages -> requests
  *   request.c   one request, its gauges             outcome.c   ends: who left first
  *   summary.c   request -> request_record           pair.c      two ends of one connection
+ *   net.c       health of the connection
  */
 #ifndef TRACK_CONN_H
 #define TRACK_CONN_H
@@ -76,6 +77,21 @@ struct remote_end {
 	uint64_t time_ns;
 };
 
+/* What the kernel counts of a connection (struct tks_tcp): only grows, and wraps. */
+struct tcp_counts {
+	uint32_t retransmits, stalled_ticks;
+};
+
+/* The health of a TCP connection as its last record told it. */
+struct net {
+	bool known; /* a record of plain TCP told it: not on unix sockets, MPTCP, in wire decode */
+	bool first; /* the connection's first request is still to come */
+	uint32_t srtt_us;	 /* 0: not measured */
+	uint32_t accept_wait_us; /* or TKS_ACCEPT_WAIT_UNKNOWN */
+	struct tcp_counts counts;
+	struct tcp_counts start; /* at the first byte of the request under way */
+};
+
 /* First bytes of a direction, until they decide the protocol. */
 struct first_bytes {
 	uint8_t data[CLASSIFY_MAX];
@@ -113,6 +129,7 @@ struct conn {
 	bool client_left; /* at client_left_ns */
 	uint64_t client_left_ns;
 	struct remote_end end;
+	struct net net;
 	uint64_t last_ns;	     /* last record that moved bytes */
 	uint64_t closed_ns;	     /* the socket was closed, or its process died; 0: open */
 	uint32_t unparsed;	     /* bits of enum unparsed_reason: each is reported once */
@@ -145,8 +162,10 @@ struct request {
 	uint64_t first_ns, complete_ns, headers_ns, content_ns, left_ns;
 	uint64_t choice_ns[ANSWER_CHOICES_MAX]; /* last content event of each choice */
 	uint64_t bytes_in, bytes_out, bytes_after_close;
-	struct answer *ask;    /* body of the request */
-	struct answer *answer; /* NULL: not looked into */
+	struct tcp_counts net_start, net_left; /* at the first byte; when the client left */
+	uint32_t accept_wait_us; /* TKS_ACCEPT_WAIT_UNKNOWN on all but a connection's first */
+	struct answer *ask;	 /* body of the request */
+	struct answer *answer;	 /* NULL: not looked into */
 	struct hist itl;
 	bool in_flight, awaiting; /* what was added to the gauges of gauge_server */
 	uint32_t gauge_server;
@@ -209,6 +228,17 @@ void request_finish(struct request *rq, enum outcome outcome, const char *error_
 
 /* Everything but outcome and error_type, which r holds already: r is filled from what is known of rq. */
 void request_summary(const struct request *rq, struct request_record *r, uint64_t end_ns);
+
+/* ---- net.c */
+
+/* Every record of the connection, before what it says takes effect. */
+void net_take(struct conn *c, const struct tks_tcp *tcp);
+/* The record under way holds the first byte of a request. */
+void net_request_begins(struct conn *c);
+/* rq is the request that began. */
+void net_request_new(struct request *rq);
+/* Fills r's part about the network; what is not known stays as it is. */
+void net_summary(const struct request *rq, struct request_record *r);
 
 /* ---- outcome.c */
 

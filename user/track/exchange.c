@@ -11,6 +11,13 @@
 
 #include "track/conn.h"
 
+/* What comes next is the first byte of a request. */
+static void request_begins(struct conn *c)
+{
+	c->x->request_start_ns = c->tracker->now;
+	net_request_begins(c);
+}
+
 static void request_lost(struct conn *c, enum unparsed_reason reason)
 {
 	struct exchange *x = c->x;
@@ -20,6 +27,7 @@ static void request_lost(struct conn *c, enum unparsed_reason reason)
 	if (x->receiving)
 		x->receiving->lost = true;
 	x->receiving = NULL;
+	c->net.first = false;
 	conn_unparsed(c, reason);
 }
 
@@ -91,7 +99,7 @@ static void on_request_end(void *ctx, enum http1_end how)
 	if (x->receiving && how == HTTP1_END_COMPLETE)
 		request_complete(x->receiving);
 	x->receiving = NULL;
-	x->request_start_ns = c->tracker->now;
+	request_begins(c);
 }
 
 /* ------------------------------------------------------------------ answers */
@@ -206,7 +214,7 @@ void exchange_request_bytes(struct conn *c, const uint8_t *data, size_t len)
 		x->request_waiting = false;
 	}
 	if (http1_idle(&x->request))
-		x->request_start_ns = c->tracker->now;
+		request_begins(c);
 	if (http1_feed(&x->request, data, len))
 		request_lost(c, UNPARSED_MALFORMED);
 }

@@ -210,6 +210,17 @@ static void observe_tokens(struct measurement *m, const struct request_record *r
 		add(m, M_TOKENS_WASTED, OWN(outcome_name(r->outcome)), r->wasted_tokens);
 }
 
+static void observe_net(struct measurement *m, const struct request_record *r)
+{
+	if (r->retransmits >= 0)
+		add(m, M_NET_RETRANSMITS, NULL, r->retransmits);
+	if (r->bytes_after_close >= 0)
+		add(m, M_NET_AFTER_CLOSE, NULL, r->bytes_after_close);
+	distribute(m, M_NET_SEND_STALL, NULL, r->send_stall_s);
+	distribute(m, M_NET_ACCEPT_WAIT, NULL, r->accept_wait_s);
+	distribute(m, M_NET_RTT, NULL, r->srtt_s);
+}
+
 static void flush(struct observer *o, struct observed *s)
 {
 	static const char *const kinds[] = { "other", "content" };
@@ -240,6 +251,7 @@ void observer_finished(struct observer *o, const struct request_record *r)
 	add(&m, M_REQUESTS, OWN(outcome_name(r->outcome), status, r->error_type), 1);
 	observe_times(&m, r);
 	observe_tokens(&m, r);
+	observe_net(&m, r);
 }
 
 /* ------------------------------------------------------------------ events and gauges */

@@ -81,11 +81,15 @@ struct request_record {
 	enum token_source token_source;
 	uint64_t bytes_in, bytes_out;
 	double phase_s[PHASE_MAX];
-	/* Filled by later sources; NAN / -1 until then. */
+	/*
+	 * Of the server's TCP connection, unknown on unix sockets: segments sent again and time without room at the
+	 * peer, both during the request; the last smoothed round-trip time; established to accepted, only with the
+	 * connection's first request; how many of bytes_out were written after the peer's end was known.
+	 */
 	int64_t retransmits;
 	double srtt_s, send_stall_s, accept_wait_s;
 	int64_t bytes_after_close;
-	double gpu_s;
+	double gpu_s;		/* NAN until a later source fills it */
 	const char *gpu_source; /* NULL */
 };
 

@@ -71,6 +71,7 @@ struct request *request_new(struct conn *c, const struct http1_head *head)
 	rq->first_ns = c->x->request_start_ns;
 	rq->complete_ns = t->now;
 	append(c, rq);
+	net_request_new(rq);
 	if (c->client_left)
 		request_left(rq, t->now);
 	if (!rq->route)
@@ -121,6 +122,7 @@ void request_left(struct request *rq, uint64_t time_ns)
 {
 	rq->left = true;
 	rq->left_ns = time_ns > rq->complete_ns ? time_ns : rq->complete_ns;
+	rq->net_left = rq->conn->net.counts;
 }
 
 /* ------------------------------------------------------------------ the answer */

@@ -122,6 +122,5 @@ void request_summary(const struct request *rq, struct request_record *r, uint64_
 		r->wasted_tokens = r->output_tokens;
 	r->bytes_in = rq->bytes_in;
 	r->bytes_out = rq->bytes_out;
-	if (rq->left)
-		r->bytes_after_close = rq->bytes_after_close;
+	net_summary(rq, r);
 }

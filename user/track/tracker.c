@@ -175,6 +175,7 @@ static void moved_bytes(struct conn *c, const struct tks_data *d)
 
 	if (dir == TKS_SEND)
 		conn_remote_end_before(c, d->pos);
+	net_take(c, &d->tcp);
 	conn_touch(c);
 	stream_take(&c->stream[dir], d, &p);
 	stats->gaps += p.gap > 0;
@@ -196,9 +197,12 @@ void tracker_data(struct tracker *t, const struct tks_data *d)
 		c->closed_ns = 0;
 	}
 	c->tgid = d->h.tgid;
-	if (d->ret > 0)
+	if (d->ret > 0) {
 		moved_bytes(c, d);
-	else if (d->ret < 0 || d->dir == TKS_RECV)
+		return;
+	}
+	net_take(c, &d->tcp);
+	if (d->ret < 0 || d->dir == TKS_RECV)
 		conn_remote_end(c, d->ret < 0);
 }
 

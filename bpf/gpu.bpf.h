@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One ioctl of a GPU driver, from entry to return: the same code behind every hook. Everything is read at return, when
+ * the driver has written its answer into the caller's struct.
+ */
+#ifndef GPU_BPF_H
+#define GPU_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.bpf.h"
+#include "tks_gpu.h"
+#include "tks_hist.h"
+
+/* Set before load: the major number of each family's nodes, 0 where the driver is not there. */
+const volatile __u32 gpu_majors[TKS_GPU_FAMILIES] = {};
+
+/* A call under way. */
+struct gpu_call {
+	__u64 start_ns;
+	__u64 arg; /* address of the struct, in user memory */
+	__u64 file;
+	__u32 nr;
+	__u32 size;  /* of the struct; 0: the command does not tell */
+	__u32 minor; /* of the node */
+	__u32 family;
+};
+
+/* By thread. An entry that is left behind (a return that was not seen) serves the thread's next call. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct gpu_call);
+} gpu_calls SEC(".maps");
+
+/* Sparse: some 40 commands are in use and 30 cells of each, of 58 000 that could be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tks_gpu_cell_key);
+	__type(value, struct tks_gpu_cell);
+} gpu_cells SEC(".maps");
+
+/* include/linux/kdev_t.h: the kernel's own dev_t */
+#define MINOR_BITS 20
+
+static __always_inline __u32 gpu_family_of(__u32 major)
+{
+	__u32 family;
+
+	for (family = 0; family < TKS_GPU_FAMILIES; family++)
+		if (major && major == gpu_majors[family])
+			break;
+	return family;
+}
+
+/* TKS_GPU_FAMILIES: not a node of a GPU driver. */
+static __always_inline __u32 gpu_file_family(struct file *file, __u32 *minor)
+{
+	__u32 device = BPF_CORE_READ(file, f_inode, i_rdev);
+
+	*minor = device & ((1 << MINOR_BITS) - 1);
+	return gpu_family_of(device >> MINOR_BITS);
+}
+
+/* ------------------------------------------------------------------ counting */
+
+static __always_inline void gpu_count(const struct gpu_call *call, __u32 command, __u64 now,
+				      bool failed)
+{
+	struct tks_gpu_cell_key key = { .command = command };
+	__u64 duration = now - call->start_ns;
+	struct tks_gpu_cell *cell, first = {};
+
+	key.device = tks_gpu_device_of(call->family, call->minor);
+	key.cell = tks_hist_cell(duration, &tks_hist_ns);
+	cell = bpf_map_lookup_elem(&gpu_cells, &key);
+	if (!cell) {
+		/* BPF_NOEXIST: another CPU may have made it in between. */
+		bpf_map_update_elem(&gpu_cells, &key, &first, BPF_NOEXIST);
+		cell = bpf_map_lookup_elem(&gpu_cells, &key);
+	}
+	if (!cell) {
+		count_failure(TKS_FAILURE_GPU_CELLS);
+		return;
+	}
+	/* Atomic although it is this CPU's own: a tracepoint's program can be preempted since 7.0 (preempt.bpf.h). */
+	__sync_fetch_and_add(&cell->count, 1);
+	__sync_fetch_and_add(&cell->sum_ns, duration);
+	if (failed)
+		__sync_fetch_and_add(&cell->failed, 1);
+}
+
+/* ------------------------------------------------------------------ decoding */
+
+static __always_inline long gpu_read(void *to, __u32 size, __u64 base, __u32 offset)
+{
+	return offset ? bpf_probe_read_user(to, size, (void *)(base + offset)) : 0;
+}
+
+#define GPU_READ(to, base, offset) gpu_read(&(to), sizeof(to), base, offset)
+
+/* IOCTL_XFER_CMD carries another command, for structs larger than _IOC can say: { u32 nr, u32 size, u64 address }. */
+static __always_inline void gpu_unwrap(struct gpu_call *call)
+{
+	struct {
+		__u32 nr;
+		__u32 size;
+		__u64 arg;
+	} inner;
+
+	if (tks_gpu_command_of(call->family, call->nr) != TKS_GPU_IOCTL_XFER_CMD)
+		return;
+	if (bpf_probe_read_user(&inner, sizeof(inner), (void *)call->arg)) {
+		count_failure(TKS_FAILURE_GPU_READ);
+		return;
+	}
+	call->nr = inner.nr;
+	call->size = inner.size;
+	call->arg = inner.arg;
+}
+
+static __always_inline const struct tks_gpu_layout *gpu_layout_of(__u32 command, __u32 size)
+{
+	for (__u32 i = 0; i < TKS_GPU_LAYOUTS; i++)
+		if (tks_gpu_layouts[i].command == command && tks_gpu_layouts[i].size == size)
+			return &tks_gpu_layouts[i];
+	return NULL;
+}
+
+/* What memory an allocation is about, as the driver granted it. */
+static __always_inline long gpu_read_memory(const struct gpu_call *call,
+					    const struct tks_gpu_layout *l, __u64 params,
+					    struct tks_gpu *r)
+{
+	__u32 flags = 0, attr = 0;
+	long err = 0;
+
+	if (params) {
+		err |= GPU_READ(flags, params, TKS_GPU_PARAMS_MEMORY_FLAGS);
+		err |= GPU_READ(attr, params, TKS_GPU_PARAMS_MEMORY_ATTR);
+		err |= GPU_READ(r->bytes, params, TKS_GPU_PARAMS_MEMORY_SIZE);
+	} else if (l->limit) {
+		err |= GPU_READ(r->bytes, call->arg, l->limit);
+		r->bytes++;
+	} else {
+		err |= GPU_READ(flags, call->arg, l->flags);
+		err |= GPU_READ(attr, call->arg, l->attr);
+		err |= GPU_READ(r->bytes, call->arg, l->bytes);
+	}
+	if (flags & TKS_GPU_MEMORY_VIRTUAL)
+		r->kind = TKS_GPU_KIND_OTHER;
+	else if (TKS_GPU_MEMORY_LOCATION(attr))
+		r->kind = TKS_GPU_KIND_SYSMEM;
+	return err;
+}
+
+static __always_inline long gpu_read_alloc(const struct gpu_call *call,
+					   const struct tks_gpu_layout *l, struct tks_gpu *r)
+{
+	__u64 params = 0;
+	long err = GPU_READ(params, call->arg, l->params);
+
+	r->event = TKS_GPU_ALLOC;
+	r->kind = tks_gpu_kind_of(r->class_number);
+	r->gpu = tks_gpu_device_of(call->family, call->minor) == TKS_GPU_DEVICE_GPU
+			 ? call->minor
+			 : TKS_GPU_UNKNOWN;
+	switch (r->kind) {
+	case TKS_GPU_KIND_CLIENT:
+		r->client = r->object;
+		break;
+	case TKS_GPU_KIND_DEVICE:
+		if (params)
+			err |= bpf_probe_read_user(
+				&r->gpu, sizeof(r->gpu),
+				(void *)(params + TKS_GPU_PARAMS_DEVICE_INSTANCE));
+		break;
+	case TKS_GPU_KIND_VIDMEM:
+		err |= gpu_read_memory(call, l, params, r);
+		break;
+	}
+	return err;
+}
+
+/* Functions that make memory are told like an allocation of its class. */
+static __always_inline long gpu_read_heap(const struct gpu_call *call,
+					  const struct tks_gpu_layout *l, __u32 function,
+					  struct tks_gpu *r)
+{
+	r->class_number = 0;
+	switch (function) {
+	case TKS_GPU_HEAP_ALLOC_SIZE:
+	case TKS_GPU_HEAP_ALLOC_SIZE_RANGE:
+		r->class_number = TKS_GPU_HEAP_CLASS;
+		return gpu_read_alloc(call, l, r);
+	case TKS_GPU_HEAP_FREE:
+		r->event = TKS_GPU_FREE;
+	}
+	return 0;
+}
+
+/* Fills r by the layout; r->event stays 0 for what is only counted. Not 0: some of it could not be read. */
+static __always_inline long gpu_decode(const struct gpu_call *call, const struct tks_gpu_layout *l,
+				       __u32 action, struct tks_gpu *r)
+{
+	long err = GPU_READ(r->status, call->arg, l->status);
+	__u32 selector = 0;
+
+	err |= GPU_READ(selector, call->arg, l->selector);
+	if (l->object)
+		err |= bpf_probe_read_user(&r->client, sizeof(r->client), (void *)call->arg);
+	err |= GPU_READ(r->parent, call->arg, l->parent);
+	err |= GPU_READ(r->object, call->arg, l->object);
+	err |= GPU_READ(r->source_client, call->arg, l->source_client);
+	err |= GPU_READ(r->source_object, call->arg, l->source_object);
+	r->class_number = selector;
+	switch (action) {
+	case TKS_GPU_ACTION_ALLOC:
+		return err | gpu_read_alloc(call, l, r);
+	case TKS_GPU_ACTION_HEAP:
+		return err | gpu_read_heap(call, l, selector, r);
+	case TKS_GPU_ACTION_FREE:
+		r->event = TKS_GPU_FREE;
+		break;
+	case TKS_GPU_ACTION_DUP:
+		r->event = TKS_GPU_DUP;
+		break;
+	}
+	return err;
+}
+
+/* Events that change what is allocated, and memory that was refused. */
+static __always_inline bool gpu_event_matters(const struct tks_gpu *r, bool failed)
+{
+	if (r->event != TKS_GPU_ALLOC)
+		return r->event;
+	if (r->kind == TKS_GPU_KIND_SYSMEM)
+		return failed;
+	return r->kind != TKS_GPU_KIND_OTHER;
+}
+
+static __always_inline __u32 gpu_finer_name(__u32 command, __u32 action, __u32 selector)
+{
+	if (action == TKS_GPU_ACTION_CONTROL)
+		return tks_gpu_control_of(selector, command);
+	if (command == TKS_GPU_RM_ALLOC)
+		return tks_gpu_class_of(selector, command);
+	return command;
+}
+
+/* ------------------------------------------------------------------ entry and return */
+
+/* A selected process called the driver. cmd and arg as ioctl(2) has them. */
+static __always_inline void gpu_enter(struct file *file, __u32 cmd, __u64 arg)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct gpu_call call = { .arg = arg, .file = (__u64)file, .nr = cmd };
+
+	call.family = gpu_file_family(file, &call.minor);
+	if (call.family >= TKS_GPU_FAMILIES)
+		return;
+	if (call.family == TKS_GPU_FAMILY_NVIDIA) {
+		call.nr = cmd & 0xff; /* _IOC_NR, _IOC_SIZE */
+		call.size = cmd >> 16 & 0x3fff;
+	}
+	if (bpf_map_lookup_elem(&gpu_calls, &thread))
+		count_failure(TKS_FAILURE_RETURN_MISSED);
+	call.start_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&gpu_calls, &thread, &call, BPF_ANY))
+		count_failure(TKS_FAILURE_PENDING_MAP);
+}
+
+static __always_inline void gpu_finish(struct gpu_call *call, struct tks_gpu *r)
+{
+	const struct tks_gpu_layout *layout;
+	__u32 command, action;
+	bool failed;
+
+	gpu_unwrap(call);
+	command = tks_gpu_command_of(call->family, call->nr);
+	action = tks_gpu_action_of(command);
+	if (action == TKS_GPU_ACTION_COUNT) {
+		gpu_count(call, command, r->h.time_ns, r->ret < 0);
+		return;
+	}
+	layout = gpu_layout_of(command, call->size);
+	if (!layout) {
+		count_failure(TKS_FAILURE_GPU_LAYOUT);
+		gpu_count(call, command, r->h.time_ns, r->ret < 0);
+		return;
+	}
+	if (gpu_decode(call, layout, action, r)) {
+		count_failure(TKS_FAILURE_GPU_READ);
+		r->event = 0;
+	}
+	failed = r->ret < 0 || r->status;
+	gpu_count(call, gpu_finer_name(command, action, r->class_number), r->h.time_ns, failed);
+	if (gpu_event_matters(r, failed))
+		emit(r, sizeof(*r));
+}
+
+/* The thread's call has returned. */
+static __always_inline void gpu_return(__s32 ret)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct gpu_call *entry = bpf_map_lookup_elem(&gpu_calls, &thread);
+	struct tks_gpu r = {};
+	struct gpu_call call;
+
+	if (!entry)
+		return;
+	header_init(&r.h, TKS_KIND_GPU, sizeof(r));
+	call = *entry;
+	bpf_map_delete_elem(&gpu_calls, &thread);
+	r.file = call.file;
+	r.ret = ret;
+	gpu_finish(&call, &r);
+}
+
+static __always_inline void gpu_closed(struct file *file)
+{
+	struct tks_gpu r = {};
+
+	header_init(&r.h, TKS_KIND_GPU, sizeof(r));
+	r.event = TKS_GPU_CLOSE;
+	r.file = (__u64)file;
+	emit(&r, sizeof(r));
+}
+
+#endif

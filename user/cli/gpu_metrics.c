@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/gpu_metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gpu/latency.h"
+#include "gpu/memory.h"
+#include "gpu/names.h"
+
+#define NUMBER_MAX 12 /* a 32-bit number as text */
+
+struct gpu_metrics {
+	struct registry *registry;
+	struct gpu_memory *memory;
+	struct gpu_latency *latency;
+};
+
+/* Label values of one measurement and the memory that they are in. */
+struct labels {
+	const char *values[METRIC_LABELS_MAX];
+	char port[NUMBER_MAX], pid[NUMBER_MAX], gpu[NUMBER_MAX];
+};
+
+struct gpu_metrics *gpu_metrics_new(struct registry *r)
+{
+	const struct gpu_memory_config config = { 0 };
+	struct gpu_metrics *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->registry = r;
+	g->memory = gpu_memory_new(&config);
+	g->latency = gpu_latency_new(r);
+	if (g->memory && g->latency)
+		return g;
+	gpu_metrics_free(g);
+	return NULL;
+}
+
+void gpu_metrics_free(struct gpu_metrics *g)
+{
+	if (!g)
+		return;
+	gpu_latency_free(g->latency);
+	gpu_memory_free(g->memory);
+	free(g);
+}
+
+/* A call of a driver has no socket: the server is that of the process. */
+static const struct server *server_of(const struct discovery *d, uint32_t tgid)
+{
+	static const struct tks_sock none;
+
+	return discovery_resolve(d, tgid, &none);
+}
+
+/* S of metrics.def. Returns how many labels that is. */
+static size_t server_labels(struct labels *l, const struct server *s)
+{
+	snprintf(l->port, sizeof(l->port), "%u", s->port);
+	l->values[0] = s->service_name;
+	l->values[1] = s->instance_id;
+	l->values[2] = s->engine;
+	l->values[3] = s->address;
+	l->values[4] = s->port ? l->port : NULL;
+	return 5;
+}
+
+static const char *gpu_label(struct labels *l, uint32_t gpu)
+{
+	if (gpu == TKS_GPU_UNKNOWN)
+		return "unknown";
+	snprintf(l->gpu, sizeof(l->gpu), "%u", gpu);
+	return l->gpu;
+}
+
+/* ------------------------------------------------------------------ memory */
+
+static void usage_labels(struct labels *l, const struct server *s, const struct gpu_usage *row)
+{
+	size_t n = server_labels(l, s);
+
+	snprintf(l->pid, sizeof(l->pid), "%u", row->tgid);
+	l->values[n++] = l->pid;
+	l->values[n] = gpu_label(l, row->gpu);
+}
+
+static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
+{
+	const struct gpu_usage *row = NULL;
+
+	while ((row = gpu_memory_next(g->memory, row))) {
+		const struct server *s = server_of(d, row->tgid);
+		struct labels l = { 0 };
+
+		if (!s)
+			continue;
+		usage_labels(&l, s, row);
+		registry_set(g->registry, M_GPU_MEMORY_RESERVED, s->id, l.values, row->bytes);
+	}
+}
+
+static void count_failure(struct gpu_metrics *g, const struct discovery *d, const struct tks_gpu *r)
+{
+	const struct server *s = server_of(d, r->h.tgid);
+	struct labels l = { 0 };
+	size_t n = s ? server_labels(&l, s) : 5;
+
+	l.values[n++] = gpu_label(&l, gpu_memory_gpu(g->memory, r));
+	l.values[n++] = gpu_class_name(r->class_number);
+	l.values[n] = gpu_error_type(r->ret, r->status);
+	registry_add(g->registry, M_GPU_ALLOCATION_FAILURES, s ? s->id : 0, l.values, 1);
+}
+
+void gpu_metrics_record(struct gpu_metrics *g, const struct discovery *d, const struct tks_gpu *r)
+{
+	if (gpu_allocation_failed(r))
+		count_failure(g, d, r);
+	gpu_memory_record(g->memory, r);
+}
+
+void gpu_metrics_process_gone(struct gpu_metrics *g, const struct discovery *d, uint32_t tgid)
+{
+	const struct server *s = server_of(d, tgid);
+	const struct gpu_usage *row = NULL;
+
+	while (s && (row = gpu_memory_next(g->memory, row))) {
+		struct labels l = { 0 };
+
+		if (row->tgid != tgid)
+			continue;
+		usage_labels(&l, s, row);
+		registry_remove(g->registry, M_GPU_MEMORY_RESERVED, l.values);
+	}
+	gpu_memory_process_gone(g->memory, tgid);
+}
+
+/* ------------------------------------------------------------------ once a second */
+
+static void on_cell(void *ctx, const struct tks_gpu_cell_key *key, const struct tks_gpu_cell *sum)
+{
+	struct gpu_metrics *g = ctx;
+
+	gpu_latency_cell(g->latency, key, sum);
+}
+
+static void set(struct gpu_metrics *g, enum metric_id id, const char *label, double value)
+{
+	const char *values[METRIC_LABELS_MAX] = { label };
+
+	registry_set(g->registry, id, 0, values, value);
+}
+
+void gpu_metrics_update(struct gpu_metrics *g, const struct session *s)
+{
+	struct gpu_memory_stats stats;
+
+	if (loader_gpu_hook(s->loader) == GPU_HOOK_OFF)
+		return;
+	loader_gpu_cells(s->loader, on_cell, g);
+	publish_usage(g, s->discovery);
+	gpu_memory_get_stats(g->memory, &stats);
+	set(g, M_GPU_OBJECTS, NULL, stats.objects);
+	set(g, M_EVENTS_LOST, "gpu_objects", stats.refused + stats.no_memory);
+}
