@@ -184,7 +184,7 @@ run-tests: $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(
 demo:
 	+$(Q)tools/demo
 
-# What tokscope costs, as paired ratios; B='throughput syscalls rate' runs some of it.
+# What tokscope costs, as paired ratios; B='throughput syscalls rate vm' runs some of it.
 bench:
 	$(Q)tools/setup demo
 	$(Q)$(MAKE) --no-print-directory programs

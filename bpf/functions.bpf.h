@@ -127,6 +127,37 @@ int kretprobe_inet_csk_accept(struct pt_regs *ctx)
 	return 0;
 }
 
+/* ------------------------------------------------------------------ unix sockets that close */
+
+/* No tracepoint tells of it: without these hooks an end is seen by what is read or written after it. */
+static __noinline int on_unix_release(struct socket *socket)
+{
+	__u64 key = (__u64)BPF_CORE_READ(socket, sk);
+	struct sock_state *st = bpf_map_lookup_elem(&socks, &key), copy;
+
+	if (!st || st->sk.family != AF_UNIX)
+		return 0;
+	copy = *st;
+	bpf_map_delete_elem(&socks, &key);
+	emit_sock_state(&copy, 0, TCP_ESTABLISHED, TCP_CLOSE, 0);
+	return 0;
+}
+
+SEC("?fentry/unix_release")
+int unix_close_fentry(__u64 *ctx)
+{
+	preempt_off();
+	on_unix_release((struct socket *)traced_arg(ctx, 0));
+	preempt_on();
+	return 0;
+}
+
+SEC("?kprobe/unix_release")
+int unix_close_kprobe(struct pt_regs *ctx)
+{
+	return on_unix_release((struct socket *)PT_REGS_PARM1(ctx));
+}
+
 /* ------------------------------------------------------------------ fentry: arguments and result at once */
 
 #define PENDING(arg, ctx, dir_, of, bytes, flags_)                                           \

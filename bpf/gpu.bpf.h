@@ -17,15 +17,18 @@
 /* Set before load: the major number of each family's nodes, 0 where the driver is not there. */
 const volatile __u32 gpu_majors[TKS_GPU_FAMILIES] = {};
 
-/* A call under way. */
+/* A call under way. Zero but for the first part until it returns. */
 struct gpu_call {
 	__u64 start_ns;
 	__u64 arg; /* address of the struct, in user memory */
-	__u64 file;
 	__u32 nr;
 	__u32 size;  /* of the struct; 0: the command does not tell */
 	__u32 minor; /* of the node */
 	__u32 family;
+	/* at return */
+	__u32 command; /* enum tks_gpu_command */
+	__u32 failed;
+	struct tks_gpu told;
 };
 
 /* By thread. An entry that is left behind (a return that was not seen) serves the thread's next call. */
@@ -43,6 +46,29 @@ struct {
 	__type(key, struct tks_gpu_cell_key);
 	__type(value, struct tks_gpu_cell);
 } gpu_cells SEC(".maps");
+
+/* BPF_F_RDONLY_PROG of include/uapi/linux/bpf.h: programs do not write. */
+#define READ_ONLY (1 << 7)
+
+/*
+ * The tables of tks_gpu.h, filled by the loader. Maps, because what a look-up returns is the same to the verifier for all
+ * rows: compared one by one, each row would be a path of its own through all that follows (432 000 instructions on 6.1).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TKS_GPU_MEANINGS);
+	__uint(map_flags, READ_ONLY);
+	__type(key, struct tks_gpu_number);
+	__type(value, struct tks_gpu_meaning);
+} gpu_meanings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TKS_GPU_LAYOUTS);
+	__uint(map_flags, READ_ONLY);
+	__type(key, struct tks_gpu_version);
+	__type(value, struct tks_gpu_layout);
+} gpu_layouts SEC(".maps");
 
 /* include/linux/kdev_t.h: the kernel's own dev_t */
 #define MINOR_BITS 20
@@ -68,11 +94,10 @@ static __always_inline __u32 gpu_file_family(struct file *file, __u32 *minor)
 
 /* ------------------------------------------------------------------ counting */
 
-static __always_inline void gpu_count(const struct gpu_call *call, __u32 command, __u64 now,
-				      bool failed)
+static __always_inline void gpu_count(const struct gpu_call *call)
 {
-	struct tks_gpu_cell_key key = { .command = command };
-	__u64 duration = now - call->start_ns;
+	struct tks_gpu_cell_key key = { .command = call->command };
+	__u64 duration = call->told.h.time_ns - call->start_ns;
 	struct tks_gpu_cell *cell, first = {};
 
 	key.device = tks_gpu_device_of(call->family, call->minor);
@@ -90,11 +115,21 @@ static __always_inline void gpu_count(const struct gpu_call *call, __u32 command
 	/* Atomic although it is this CPU's own: a tracepoint's program can be preempted since 7.0 (preempt.bpf.h). */
 	__sync_fetch_and_add(&cell->count, 1);
 	__sync_fetch_and_add(&cell->sum_ns, duration);
-	if (failed)
+	if (call->failed)
 		__sync_fetch_and_add(&cell->failed, 1);
 }
 
 /* ------------------------------------------------------------------ decoding */
+
+static __always_inline struct tks_gpu_meaning gpu_meaning(__u32 space, __u32 number,
+							  __u16 otherwise)
+{
+	struct tks_gpu_number key = { space, number };
+	struct tks_gpu_meaning none = { .command = otherwise }, *found;
+
+	found = bpf_map_lookup_elem(&gpu_meanings, &key);
+	return found ? *found : none;
+}
 
 static __always_inline long gpu_read(void *to, __u32 size, __u64 base, __u32 offset)
 {
@@ -104,7 +139,7 @@ static __always_inline long gpu_read(void *to, __u32 size, __u64 base, __u32 off
 #define GPU_READ(to, base, offset) gpu_read(&(to), sizeof(to), base, offset)
 
 /* IOCTL_XFER_CMD carries another command, for structs larger than _IOC can say: { u32 nr, u32 size, u64 address }. */
-static __always_inline void gpu_unwrap(struct gpu_call *call)
+static __always_inline long gpu_unwrap(struct gpu_call *call)
 {
 	struct {
 		__u32 nr;
@@ -112,23 +147,24 @@ static __always_inline void gpu_unwrap(struct gpu_call *call)
 		__u64 arg;
 	} inner;
 
-	if (tks_gpu_command_of(call->family, call->nr) != TKS_GPU_IOCTL_XFER_CMD)
-		return;
 	if (bpf_probe_read_user(&inner, sizeof(inner), (void *)call->arg)) {
 		count_failure(TKS_FAILURE_GPU_READ);
-		return;
+		return -1;
 	}
 	call->nr = inner.nr;
 	call->size = inner.size;
 	call->arg = inner.arg;
+	return 0;
 }
 
-static __always_inline const struct tks_gpu_layout *gpu_layout_of(__u32 command, __u32 size)
+/* What the call is, after unwrapping. */
+static __always_inline struct tks_gpu_meaning gpu_meaning_of(struct gpu_call *call)
 {
-	for (__u32 i = 0; i < TKS_GPU_LAYOUTS; i++)
-		if (tks_gpu_layouts[i].command == command && tks_gpu_layouts[i].size == size)
-			return &tks_gpu_layouts[i];
-	return NULL;
+	struct tks_gpu_meaning m = gpu_meaning(call->family, call->nr, TKS_GPU_OTHER);
+
+	if (m.command == TKS_GPU_IOCTL_XFER_CMD && !gpu_unwrap(call))
+		m = gpu_meaning(call->family, call->nr, TKS_GPU_OTHER);
+	return m;
 }
 
 /* What memory an allocation is about, as the driver granted it. */
@@ -165,7 +201,7 @@ static __always_inline long gpu_read_alloc(const struct gpu_call *call,
 	long err = GPU_READ(params, call->arg, l->params);
 
 	r->event = TKS_GPU_ALLOC;
-	r->kind = tks_gpu_kind_of(r->class_number);
+	r->kind = gpu_meaning(TKS_GPU_SPACE_CLASS, r->class_number, TKS_GPU_OTHER).kind;
 	r->gpu = tks_gpu_device_of(call->family, call->minor) == TKS_GPU_DEVICE_GPU
 			 ? call->minor
 			 : TKS_GPU_UNKNOWN;
@@ -234,21 +270,23 @@ static __always_inline long gpu_decode(const struct gpu_call *call, const struct
 }
 
 /* Events that change what is allocated, and memory that was refused. */
-static __always_inline bool gpu_event_matters(const struct tks_gpu *r, bool failed)
+static __always_inline bool gpu_event_matters(const struct gpu_call *call)
 {
+	const struct tks_gpu *r = &call->told;
+
 	if (r->event != TKS_GPU_ALLOC)
 		return r->event;
 	if (r->kind == TKS_GPU_KIND_SYSMEM)
-		return failed;
+		return call->failed;
 	return r->kind != TKS_GPU_KIND_OTHER;
 }
 
 static __always_inline __u32 gpu_finer_name(__u32 command, __u32 action, __u32 selector)
 {
 	if (action == TKS_GPU_ACTION_CONTROL)
-		return tks_gpu_control_of(selector, command);
+		return gpu_meaning(TKS_GPU_SPACE_CONTROL, selector, command).command;
 	if (command == TKS_GPU_RM_ALLOC)
-		return tks_gpu_class_of(selector, command);
+		return gpu_meaning(TKS_GPU_SPACE_CLASS, selector, command).command;
 	return command;
 }
 
@@ -258,7 +296,7 @@ static __always_inline __u32 gpu_finer_name(__u32 command, __u32 action, __u32 s
 static __always_inline void gpu_enter(struct file *file, __u32 cmd, __u64 arg)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
-	struct gpu_call call = { .arg = arg, .file = (__u64)file, .nr = cmd };
+	struct gpu_call call = { .arg = arg, .nr = cmd, .told.file = (__u64)file };
 
 	call.family = gpu_file_family(file, &call.minor);
 	if (call.family >= TKS_GPU_FAMILIES)
@@ -274,51 +312,53 @@ static __always_inline void gpu_enter(struct file *file, __u32 cmd, __u64 arg)
 		count_failure(TKS_FAILURE_PENDING_MAP);
 }
 
-static __always_inline void gpu_finish(struct gpu_call *call, struct tks_gpu *r)
+/* Fills what gpu_finish() reads. */
+static __always_inline void gpu_explain(struct gpu_call *call)
 {
+	struct tks_gpu_meaning m = gpu_meaning_of(call);
+	struct tks_gpu_version version = { m.command, call->size };
 	const struct tks_gpu_layout *layout;
-	__u32 command, action;
-	bool failed;
+	struct tks_gpu *r = &call->told;
 
-	gpu_unwrap(call);
-	command = tks_gpu_command_of(call->family, call->nr);
-	action = tks_gpu_action_of(command);
-	if (action == TKS_GPU_ACTION_COUNT) {
-		gpu_count(call, command, r->h.time_ns, r->ret < 0);
+	call->command = m.command;
+	if (m.action == TKS_GPU_ACTION_COUNT)
 		return;
-	}
-	layout = gpu_layout_of(command, call->size);
+	layout = bpf_map_lookup_elem(&gpu_layouts, &version);
 	if (!layout) {
 		count_failure(TKS_FAILURE_GPU_LAYOUT);
-		gpu_count(call, command, r->h.time_ns, r->ret < 0);
 		return;
 	}
-	if (gpu_decode(call, layout, action, r)) {
+	if (gpu_decode(call, layout, m.action, r)) {
 		count_failure(TKS_FAILURE_GPU_READ);
 		r->event = 0;
 	}
-	failed = r->ret < 0 || r->status;
-	gpu_count(call, gpu_finer_name(command, action, r->class_number), r->h.time_ns, failed);
-	if (gpu_event_matters(r, failed))
-		emit(r, sizeof(*r));
+	call->command = gpu_finer_name(m.command, m.action, r->class_number);
+}
+
+/* After a barrier nothing is in registers: to the verifier all the ways through the decoding are one again. */
+static __always_inline void gpu_finish(struct gpu_call *call)
+{
+	gpu_explain(call);
+	call->failed = call->told.ret < 0 || call->told.status;
+	barrier();
+	gpu_count(call);
+	barrier();
+	if (gpu_event_matters(call))
+		emit(&call->told, sizeof(call->told));
 }
 
 /* The thread's call has returned. */
 static __always_inline void gpu_return(__s32 ret)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
-	struct gpu_call *entry = bpf_map_lookup_elem(&gpu_calls, &thread);
-	struct tks_gpu r = {};
-	struct gpu_call call;
+	struct gpu_call *call = bpf_map_lookup_elem(&gpu_calls, &thread);
 
-	if (!entry)
+	if (!call)
 		return;
-	header_init(&r.h, TKS_KIND_GPU, sizeof(r));
-	call = *entry;
+	header_init(&call->told.h, TKS_KIND_GPU, sizeof(call->told));
+	call->told.ret = ret;
+	gpu_finish(call);
 	bpf_map_delete_elem(&gpu_calls, &thread);
-	r.file = call.file;
-	r.ret = ret;
-	gpu_finish(&call, &r);
 }
 
 static __always_inline void gpu_closed(struct file *file)

@@ -8,17 +8,6 @@
 #include "maps.bpf.h"
 #include "sock.bpf.h"
 
-/* include/net/tcp_states.h, ABI */
-enum {
-	TCP_FIN_WAIT1 = 4,
-	TCP_FIN_WAIT2 = 5,
-	TCP_CLOSE = 7,
-	TCP_CLOSE_WAIT = 8,
-	TCP_LAST_ACK = 9,
-	TCP_LISTEN = 10,
-	TCP_CLOSING = 11,
-};
-
 static __always_inline void emit_proc(enum tks_proc_event event, __u32 tgid, __u32 child)
 {
 	struct tks_proc p = {};
@@ -111,24 +100,17 @@ static __always_inline void forget_closed(struct sock *sk, struct sock_state *st
 /* Mostly in softirq, where the current task is any: the record names the process that used the socket last. */
 static __always_inline void on_state(struct sock *sk, int oldstate, int newstate)
 {
-	struct tks_sock_state r = {};
 	__u64 key = (__u64)sk;
-	struct sock_state *st = bpf_map_lookup_elem(&socks, &key);
+	struct sock_state *st = bpf_map_lookup_elem(&socks, &key), copy;
+	__u32 sent;
 
 	if (!st || st->closed)
 		return;
-	header_init(&r.h, TKS_KIND_SOCK_STATE, sizeof(r));
-	r.h.tgid = st->tgid;
-	r.h.tid = 0;
-	r.sk = st->sk;
-	r.err = sk->sk_err;
-	r.old_state = oldstate;
-	r.new_state = newstate;
-	if (!st->counted)
-		r.sent = bytes_sent(sk, oldstate);
+	copy = *st;
+	sent = copy.counted ? 0 : bytes_sent(sk, oldstate);
 	if (newstate == TCP_CLOSE)
 		forget_closed(sk, st);
-	emit(&r, sizeof(r));
+	emit_sock_state(&copy, sk->sk_err, oldstate, newstate, sent);
 }
 
 SEC("?tp_btf/inet_sock_set_state")

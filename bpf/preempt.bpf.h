@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tracepoint programs ran with preemption off until tracepoints moved to SRCU (7.0). Since then a second task on the
- * same CPU would find the program running and be left out by the recursion guard, or share the per-CPU scratch. The
- * kfuncs exist from 6.10; where they do not, they are not needed. They come first in a program: a task that is preempted
- * before them keeps the guard up until it runs again, and all that the others do on that CPU meanwhile goes unseen
- * (counted as bpf_recursion).
+ * Tracepoint programs ran with preemption off until tracepoints moved to SRCU (7.0); programs on functions never did. A
+ * task that is preempted within a program keeps the kernel's recursion guard of that program up on its CPU, and until it
+ * runs again all that other tasks do there goes unseen (counted as bpf_recursion). So preemption goes off first and on
+ * last; and on with interrupts off, so that a switch that has become due waits until the program has ended: preempt_enable()
+ * switches at once, but not while interrupts are off (preemptible() in kernel/sched/core.c). What remains are the few
+ * instructions before and after. It also keeps the per-CPU scratch to one task. preempt_off and preempt_on must be called in
+ * pairs, in the program itself; the kfuncs exist from 6.10, those for interrupts from 6.14.
  */
 #ifndef PREEMPT_BPF_H
 #define PREEMPT_BPF_H
@@ -14,6 +16,8 @@
 
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
+extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
+extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
 
 static __always_inline void preempt_off(void)
 {
@@ -23,8 +27,15 @@ static __always_inline void preempt_off(void)
 
 static __always_inline void preempt_on(void)
 {
-	if (bpf_ksym_exists(bpf_preempt_enable))
+	unsigned long flags;
+
+	if (bpf_ksym_exists(bpf_local_irq_save)) {
+		bpf_local_irq_save(&flags);
 		bpf_preempt_enable();
+		bpf_local_irq_restore(&flags);
+	} else if (bpf_ksym_exists(bpf_preempt_enable)) {
+		bpf_preempt_enable();
+	}
 }
 
 #endif

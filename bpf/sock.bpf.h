@@ -19,6 +19,18 @@
 #define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 
+/* include/net/tcp_states.h, ABI */
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
+};
+
 enum first_dir {
 	FIRST_NONE,
 	FIRST_RECV, /* the peer spoke first: this end serves */
@@ -142,6 +154,23 @@ static __always_inline void tcp_health(struct sock *sk, struct tks_tcp *out)
 	out->rwnd_limited_ticks = BPF_CORE_READ(tp, chrono_stat[TCP_CHRONO_RWND_LIMITED - 1]);
 	if (BPF_CORE_READ_BITFIELD_PROBED(tp, chrono_type) == TCP_CHRONO_RWND_LIMITED)
 		out->rwnd_limited_ticks += (__u32)bpf_jiffies64() - BPF_CORE_READ(tp, chrono_start);
+}
+
+/* The change is told in the name of the process that used the socket last. */
+static __always_inline void emit_sock_state(const struct sock_state *st, int err, int old_state,
+					    int new_state, __u32 sent)
+{
+	struct tks_sock_state r = {};
+
+	header_init(&r.h, TKS_KIND_SOCK_STATE, sizeof(r));
+	r.h.tgid = st->tgid;
+	r.h.tid = 0;
+	r.sk = st->sk;
+	r.err = err;
+	r.old_state = old_state;
+	r.new_state = new_state;
+	r.sent = sent;
+	emit(&r, sizeof(r));
 }
 
 #endif

@@ -62,34 +62,6 @@ enum tks_gpu_command {
 	TKS_GPU_COMMANDS
 };
 
-#define TKS_GPU_NUMBER(family, nr) ((__u64)(family) << 32 | (nr))
-
-TKS_INLINE enum tks_gpu_command tks_gpu_command_of(enum tks_gpu_family family, __u32 nr)
-{
-	switch (TKS_GPU_NUMBER(family, nr)) {
-#define TKS_GPU_COMMAND(id, family_, nr_, action)             \
-	case TKS_GPU_NUMBER(TKS_GPU_FAMILY_##family_, (nr_)): \
-		return TKS_GPU_##id;
-#include "tks_gpu_commands.def"
-#undef TKS_GPU_COMMAND
-	default:
-		return TKS_GPU_OTHER;
-	}
-}
-
-TKS_INLINE enum tks_gpu_action tks_gpu_action_of(enum tks_gpu_command command)
-{
-	switch (command) {
-#define TKS_GPU_COMMAND(id, family, nr, action) \
-	case TKS_GPU_##id:                      \
-		return TKS_GPU_ACTION_##action;
-#include "tks_gpu_commands.def"
-#undef TKS_GPU_COMMAND
-	default:
-		return TKS_GPU_ACTION_COUNT;
-	}
-}
-
 /* What an object is. */
 enum tks_gpu_kind {
 	TKS_GPU_KIND_OTHER,
@@ -100,50 +72,65 @@ enum tks_gpu_kind {
 	TKS_GPU_KIND_SYSMEM,	/* memory of the host */
 };
 
-TKS_INLINE enum tks_gpu_kind tks_gpu_kind_of(__u32 class_number)
-{
-	switch (class_number) {
-#define TKS_GPU_CLASS(id, number, kind) \
-	case number:                    \
-		return TKS_GPU_KIND_##kind;
+/* What a number can be one of: ioctls of a family, and what the struct of one selects. */
+enum tks_gpu_space {
+	TKS_GPU_SPACE_CLASS = TKS_GPU_FAMILIES,
+	TKS_GPU_SPACE_CONTROL,
+};
+
+struct tks_gpu_number {
+	__u32 space; /* enum tks_gpu_family or tks_gpu_space */
+	__u32 number;
+};
+
+struct tks_gpu_meaning {
+	__u16 command; /* enum tks_gpu_command */
+	__u8 action;   /* of an ioctl: enum tks_gpu_action */
+	__u8 kind;     /* of a class: enum tks_gpu_kind */
+};
+
+static const struct {
+	struct tks_gpu_number number;
+	struct tks_gpu_meaning meaning;
+} tks_gpu_meanings[] __attribute__((unused)) = {
+#define TKS_GPU_COMMAND(id, family, nr, action_) \
+	{ { TKS_GPU_FAMILY_##family, nr },       \
+	  { .command = TKS_GPU_##id, .action = TKS_GPU_ACTION_##action_ } },
+#include "tks_gpu_commands.def"
+#undef TKS_GPU_COMMAND
+#define TKS_GPU_CLASS(id, number, kind_)   \
+	{ { TKS_GPU_SPACE_CLASS, number }, \
+	  { .command = TKS_GPU_CLASS_##id, .kind = TKS_GPU_KIND_##kind_ } },
 #include "tks_gpu_classes.def"
 #undef TKS_GPU_CLASS
-	default:
-		return TKS_GPU_KIND_OTHER;
-	}
-}
-
-/* The finer name of an allocation or a control command; `otherwise` where the selector has none. */
-TKS_INLINE enum tks_gpu_command tks_gpu_class_of(__u32 class_number, enum tks_gpu_command otherwise)
-{
-	switch (class_number) {
-#define TKS_GPU_CLASS(id, number, kind) \
-	case number:                    \
-		return TKS_GPU_CLASS_##id;
-#include "tks_gpu_classes.def"
-#undef TKS_GPU_CLASS
-	default:
-		return otherwise;
-	}
-}
-
-TKS_INLINE enum tks_gpu_command tks_gpu_control_of(__u32 control, enum tks_gpu_command otherwise)
-{
-	switch (control) {
 #define TKS_GPU_CONTROL(id, number) \
-	case number:                \
-		return TKS_GPU_CONTROL_##id;
+	{ { TKS_GPU_SPACE_CONTROL, number }, { .command = TKS_GPU_CONTROL_##id } },
 #include "tks_gpu_controls.def"
 #undef TKS_GPU_CONTROL
-	default:
-		return otherwise;
-	}
+};
+#define TKS_GPU_MEANINGS (sizeof(tks_gpu_meanings) / sizeof(tks_gpu_meanings[0]))
+
+/* For user space, row by row: OTHER where no row is about it. */
+TKS_INLINE struct tks_gpu_meaning tks_gpu_meaning_of(__u32 space, __u32 number)
+{
+	struct tks_gpu_meaning none = { .command = TKS_GPU_OTHER };
+
+	for (__u32 i = 0; i < TKS_GPU_MEANINGS; i++)
+		if (tks_gpu_meanings[i].number.space == space &&
+		    tks_gpu_meanings[i].number.number == number)
+			return tks_gpu_meanings[i].meaning;
+	return none;
 }
+
+/* Sizes of structs are 14 bits wide, but those in an IOCTL_XFER_CMD 32. */
+struct tks_gpu_version {
+	__u32 command; /* enum tks_gpu_command */
+	__u32 size;    /* of the struct; 0: the command does not tell */
+};
 
 /* Where the fields of one version of a command's struct are; 0: it has no such field (0 is the client's place). */
 struct tks_gpu_layout {
-	__u16 command; /* enum tks_gpu_command */
-	__u16 size;
+	struct tks_gpu_version version;
 	__u8 parent;
 	__u8 object;
 	__u8 selector;
@@ -160,7 +147,7 @@ struct tks_gpu_layout {
 
 static const struct tks_gpu_layout tks_gpu_layouts[] __attribute__((unused)) = {
 #define TKS_GPU_LAYOUT(command_, size_, ...) \
-	{ .command = TKS_GPU_##command_, .size = size_, __VA_ARGS__ },
+	{ .version = { TKS_GPU_##command_, size_ }, __VA_ARGS__ },
 #include "tks_gpu_layouts.def"
 #undef TKS_GPU_LAYOUT
 };

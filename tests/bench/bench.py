@@ -2,20 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
 
-usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls rate
+usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls rate vm
+
+vm: `syscalls` in a kernel that has kprobes and fentry, under QEMU (VM_KERNEL=6.12; make test-vm sets it up).
 """
 import argparse
+import glob
 import json
 import os
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import harness as h  # noqa: E402
 
 SYSCALL_COST = os.path.join(h.BUILD, "tests", "syscall_cost")
+COST_ROUNDS = os.environ.get("COST_ROUNDS", "").split()  # set for the guest of vm(), which is slow
 RESULTS = {}
 
 
@@ -87,13 +92,13 @@ def throughput(rounds, seconds):
 
 def syscall_cost(agent_args):
     """Minimum ns of each kind of call, with an agent (agent_args(pid) -> arguments) or without (None)."""
-    p = subprocess.Popen(on_cpu(1, [SYSCALL_COST]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    p = subprocess.Popen(on_cpu(1, [SYSCALL_COST, *COST_ROUNDS]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          text=True)
     pid = int(p.stdout.readline())
     if agent_args is None:
-        return json.loads(p.communicate("go\n", timeout=120)[0])
+        return json.loads(p.communicate("go\n", timeout=120 * h.PATIENCE)[0])
     with h.Agent(*agent_args(pid)):
-        return json.loads(p.communicate("go\n", timeout=120)[0])
+        return json.loads(p.communicate("go\n", timeout=120 * h.PATIENCE)[0])
 
 
 def syscalls(rounds):
@@ -106,7 +111,7 @@ def syscalls(rounds):
 
 
 def all_syscalls(rounds, someone_else):
-    for backend in h.BACKENDS:
+    for backend in h.backends():
         arms = {
             "untraced process": lambda pid: ("--socket-backend", backend, "--pid", someone_else),
             "traced process": lambda pid: ("--socket-backend", backend, "--pid", str(pid)),
@@ -119,6 +124,23 @@ def all_syscalls(rounds, someone_else):
                     deltas.setdefault(call, []).append(with_agent[call] - base[call])
             for call, values in deltas.items():
                 report(f"{backend}, {arm}: {call}", values, " ns", 0)
+
+
+# ---------------------------------------------------------------- the same where there are kprobes and fentry
+
+def vm():
+    """Boots the guest, which runs the section `syscalls` of this file with a Python of the host's."""
+    label = os.environ.get("VM_KERNEL", "6.12")
+    say(f"\nthe same in a virtual machine, Linux {label} (QEMU emulates each instruction: compare the rows, not with others)")
+    stdlib = sysconfig.get_path("stdlib")
+    command = ("export TOKSCOPE_TEST_PATIENCE=20 COST_ROUNDS=2; mkdir -p /var/tmp;"
+               f" {sys.executable} -B tests/bench/bench.py --quick syscalls")
+    boot = [os.path.join(h.ROOT, "tests", "vm", "boot"), "--memory", "2500", "--limit", "1500", "--tree", stdlib,
+            "--tree", "tests", label, command, sys.executable, *glob.glob(os.path.join(stdlib, "lib-dynload", "*.so")),
+            "build/tokscope", "build/tests/syscall_cost"]
+    status = subprocess.run(boot, cwd=h.ROOT).returncode
+    if status:
+        say(f"  skipped: the guest ended with status {status} (3: QEMU or the kernel cannot be had; tools/setup vm)")
 
 
 # ---------------------------------------------------------------- highest event rate without loss
@@ -145,7 +167,7 @@ def one_rate(backend, streams, interval_us, seconds):
 def rate(seconds):
     say("SSE events per second through one server, client and agent on the same 2 cores")
     say(f"  {'backend':8} {'streams':>7} {'events/s':>10} {'lost':>6} {'seen':>8} {'agent CPU':>10}")
-    for backend in h.BACKENDS:
+    for backend in h.backends():
         best = 0
         for streams, interval in ((4, 500), (16, 300), (1, 0), (2, 0), (4, 0), (8, 0), (64, 0)):
             per_s, lost, seen, cpu = one_rate(backend, streams, interval, seconds)
@@ -159,16 +181,19 @@ def rate(seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--once", action="store_true", help="one round of each")
     parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
     parser.add_argument("section", nargs="*")
     a = parser.parse_args()
-    sections = a.section or ["throughput", "syscalls", "rate"]
+    sections = a.section or ["throughput", "syscalls", "rate", "vm"]
     if "throughput" in sections:
         throughput(4 if a.quick else 8, 3 if a.quick else 4)
     if "syscalls" in sections:
-        syscalls(3 if a.quick else 5)
+        syscalls(1 if a.once else 3 if a.quick else 5)
     if "rate" in sections:
         rate(2 if a.quick else 4)
+    if "vm" in sections:
+        vm()
     if a.json:
         with open(a.json, "w") as f:
             json.dump(RESULTS, f, indent=2)

@@ -3,7 +3,7 @@
  * What one system call costs: prints a JSON object, ns per call by kind, each the minimum of several rounds (the least
  * disturbed one).
  *
- * usage: syscall_cost: listens, prints its pid, and waits for a line on stdin before it measures, so that the bench can
+ * usage: syscall_cost [ROUNDS]: listens, prints its pid, and waits for a line on stdin before it measures, so that the bench can
  * start the agent on it (traced) or on something else (untraced). What it sends is a stream of events as llama-server
  * writes one, so that a traced process costs what a real one costs.
  */
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS	   15
+#define ROUNDS	   15 /* unless told otherwise */
 #define BATCHES	   100
 #define BATCH	   100 /* calls between two looks at the clock; what they send fits the socket buffer */
 #define EVENT_LEN  250 /* one event of llama-server, chunk frame included */
@@ -118,11 +118,11 @@ static uint64_t batch_ns(const struct kind *k, const struct fds *f)
 }
 
 /* ns per call */
-static double cost(const struct kind *k, const struct fds *f)
+static double cost(const struct kind *k, const struct fds *f, int rounds)
 {
 	uint64_t best = UINT64_MAX;
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		uint64_t sum = 0;
 
 		for (int i = 0; i < BATCHES; i++)
@@ -165,8 +165,9 @@ static struct fds open_stream(int listener, const struct sockaddr_in *a)
 	return f;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
 	struct sockaddr_in address;
 	int listener = listen_socket(&address);
 	struct fds f;
@@ -178,7 +179,7 @@ int main(void)
 		return 1;
 	f = open_stream(listener, &address);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		printf("%s\"%s\":%.1f", i ? "," : "{", kinds[i].name, cost(&kinds[i], &f));
+		printf("%s\"%s\":%.1f", i ? "," : "{", kinds[i].name, cost(&kinds[i], &f, rounds));
 	puts("}");
 	return 0;
 }

@@ -180,10 +180,36 @@ static void test_mptcp(void **state)
 	assert_true(d->sk.rport && d->sk.lport && d->sk.lport != d->sk.rport);
 }
 
+static void scene_unix_close(struct stage *s)
+{
+	int fd[2];
+
+	connected_pair(AF_UNIX, fd);
+	cue(s);
+	write_all(fd[0], 0, 100);
+	close(fd[0]);
+}
+
+/* Only the kernel's functions see it. */
+static void test_unix_close(void **state)
+{
+	struct stage *s = *state;
+	const struct tks_sock_state *r;
+
+	stage_play(s, scene_unix_close);
+	r = stage_state(s, TCP_CLOSE);
+	assert_int_equal(r != NULL, stage_in_functions(s));
+	if (r) {
+		assert_memory_equal(&r->sk, &stage_first(s, TKS_SEND)->sk, sizeof(r->sk));
+		assert_int_equal(r->h.tgid, s->child);
+		assert_int_equal(r->err, 0);
+	}
+}
+
 static const struct test tests[] = {
 	{ "listen", test_listen },	   { "the peer ends", test_peer_ends },
 	{ "this end ends", test_own_end }, { "a network namespace of its own", test_namespace },
-	{ "MPTCP", test_mptcp },
+	{ "MPTCP", test_mptcp },	   { "a unix socket is closed", test_unix_close },
 };
 
 int main(void)

@@ -154,7 +154,8 @@ static void scene_count(void)
 	gpu_call(fd, 0x57, arg, 64);
 	gpu_call(fd, 0x4f, arg, 32);
 	gpu_call(fd, 201, arg, 4);
-	ioctl(fd, FIONBIO, &zero); /* succeeds */
+	ioctl(fd, _IOC(_IOC_READ, 'z', 201, 4), arg); /* the driver does not look at the type */
+	ioctl(fd, FIONBIO, &zero);		      /* succeeds */
 	ioctl(uvm, 73, arg);
 	ioctl(uvm, 0x30000001, arg);
 }
@@ -169,8 +170,8 @@ static void test_count(void **state)
 	gpu_play(s, scene_count, true);
 	gpu_tally(s, &after);
 	assert_int_equal(s->n, 0);
-	assert_int_equal(after.all - before.all, 10);
-	assert_true(after.sum_ns - before.sum_ns > 10 * 20); /* no call takes less than 20 ns */
+	assert_int_equal(after.all - before.all, 11);
+	assert_true(after.sum_ns - before.sum_ns > 11 * 20); /* no call takes less than 20 ns */
 	gpu = after.count[TKS_GPU_DEVICE_GPU];
 	uvm = after.count[TKS_GPU_DEVICE_UVM];
 	assert_int_equal(gpu[TKS_GPU_CONTROL_FB_GET_INFO_V2], 1);
@@ -178,7 +179,7 @@ static void test_count(void **state)
 	assert_int_equal(gpu[TKS_GPU_CLASS_HOPPER_CHANNEL_GPFIFO_A], 1);
 	assert_int_equal(gpu[TKS_GPU_RM_MAP_MEMORY_DMA], 2);
 	assert_int_equal(gpu[TKS_GPU_RM_UNMAP_MEMORY], 1);
-	assert_int_equal(gpu[TKS_GPU_REGISTER_FD], 1);
+	assert_int_equal(gpu[TKS_GPU_REGISTER_FD], 2);
 	assert_int_equal(gpu[TKS_GPU_OTHER], 1);
 	assert_int_equal(after.failed[TKS_GPU_DEVICE_GPU][TKS_GPU_RM_MAP_MEMORY_DMA], 2);
 	assert_int_equal(after.failed[TKS_GPU_DEVICE_GPU][TKS_GPU_OTHER], 0);
@@ -188,9 +189,13 @@ static void test_count(void **state)
 
 static void scene_losses(void)
 {
-	char arg[64] = { 0 };
+	char arg[64] = { 0 }, outer[16] = { 0 };
 	int fd = gpu_open("/dev/null");
 
+	put32(outer, 0, 0x29);
+	put32(outer, 4, 0x10010); /* 16 in its lower half */
+	put64(outer, 8, (uintptr_t)arg);
+	gpu_call(fd, 211, outer, sizeof(outer));
 	gpu_call(fd, 0x29, arg, 20);  /* no such version */
 	gpu_call(fd, 0x29, NULL, 16); /* unreadable */
 	gpu_call(fd, 211, NULL, 16);  /* unreadable wrapper */
@@ -204,7 +209,7 @@ static void test_losses(void **state)
 
 	gpu_play(s, scene_losses, true);
 	assert_int_equal(s->n, 0);
-	assert_int_equal(gpu_lost(s, "gpu_layout") - layout, 1);
+	assert_int_equal(gpu_lost(s, "gpu_layout") - layout, 2);
 	assert_int_equal(gpu_lost(s, "gpu_read") - unread, 2);
 	assert_int_equal(gpu_lost(s, "gpu_cells"), 0);
 	assert_int_equal(gpu_lost(s, "pending_map"), 0);
@@ -288,6 +293,7 @@ static void test_hooks(void **state)
 		return;
 	/* Asked for by name, it is not left out in silence. */
 	assert_null(gpu_load(GPU_HOOK_KPROBE, 1, 5, s));
+	assert_int_equal(errno, ENODEV);
 }
 
 static void test_hook_names(void **state)

@@ -270,7 +270,7 @@ static void scene_readers(struct stage *s)
 static void test_readers(void **state)
 {
 	struct stage *s = *state;
-	uint64_t received = 0;
+	uint64_t received = 0, seen;
 
 	stage_play(s, scene_readers);
 	for (size_t i = 0; i < s->n; i++) {
@@ -278,9 +278,12 @@ static void test_readers(void **state)
 
 		received += d->h.kind == TKS_KIND_DATA && d->dir == TKS_RECV && d->len == 10;
 	}
-	assert_int_equal(received + stage_lost(s, "return_missed"), READERS * READS);
-	if (!stage_is(s, SOCKET_BACKEND_KPROBE))
-		assert_int_equal(received, READERS * READS);
+	seen = received + stage_lost(s, "return_missed");
+	assert_true(seen <= READERS * READS);
+	assert_true(seen + stage_lost(s, "bpf_recursion") >= READERS * READS);
+	print_message("# %s: %d of %d receives seen\n",
+		      socket_backend_name(loader_backend(s->loader)), (int)received,
+		      READERS * READS);
 }
 
 /* ------------------------------------------------------------------ a full ring */

@@ -31,6 +31,7 @@ struct notes {
 	pid_t worker; /* another process of the scene */
 	uint16_t port;
 	uint64_t count;
+	struct tks_tcp tcp;
 };
 
 struct stage {

@@ -19,7 +19,7 @@ struct gpu_metrics {
 /* Label values of one measurement and the memory that they are in. */
 struct labels {
 	const char *values[METRIC_LABELS_MAX];
-	char port[NUMBER_MAX], pid[NUMBER_MAX], gpu[NUMBER_MAX];
+	char port[NUMBER_MAX], gpu[NUMBER_MAX];
 };
 
 struct gpu_metrics *gpu_metrics_new(struct registry *r)
@@ -77,13 +77,28 @@ static const char *gpu_label(struct labels *l, uint32_t gpu)
 
 /* ------------------------------------------------------------------ memory */
 
-static void usage_labels(struct labels *l, const struct server *s, const struct gpu_usage *row)
+static void usage_labels(struct labels *l, const struct server *s, uint32_t gpu)
 {
 	size_t n = server_labels(l, s);
 
-	snprintf(l->pid, sizeof(l->pid), "%u", row->tgid);
-	l->values[n++] = l->pid;
-	l->values[n] = gpu_label(l, row->gpu);
+	l->values[n] = gpu_label(l, gpu);
+}
+
+/* The processes of a server together: pids are no labels. `rows` of them have, or have had, memory on that GPU. */
+static uint64_t reserved(const struct gpu_metrics *g, const struct discovery *d,
+			 const struct server *s, uint32_t gpu, size_t *rows)
+{
+	const struct gpu_usage *row = NULL;
+	uint64_t bytes = 0;
+
+	*rows = 0;
+	while ((row = gpu_memory_next(g->memory, row))) {
+		if (row->gpu != gpu || server_of(d, row->tgid) != s)
+			continue;
+		bytes += row->bytes;
+		++*rows;
+	}
+	return bytes;
 }
 
 static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
@@ -93,11 +108,13 @@ static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
 	while ((row = gpu_memory_next(g->memory, row))) {
 		const struct server *s = server_of(d, row->tgid);
 		struct labels l = { 0 };
+		size_t rows;
 
 		if (!s)
 			continue;
-		usage_labels(&l, s, row);
-		registry_set(g->registry, M_GPU_MEMORY_RESERVED, s->id, l.values, row->bytes);
+		usage_labels(&l, s, row->gpu);
+		registry_set(g->registry, M_GPU_MEMORY_RESERVED, s->id, l.values,
+			     reserved(g, d, s, row->gpu, &rows));
 	}
 }
 
@@ -127,11 +144,14 @@ void gpu_metrics_process_gone(struct gpu_metrics *g, const struct discovery *d, 
 
 	while (s && (row = gpu_memory_next(g->memory, row))) {
 		struct labels l = { 0 };
+		size_t rows;
 
 		if (row->tgid != tgid)
 			continue;
-		usage_labels(&l, s, row);
-		registry_remove(g->registry, M_GPU_MEMORY_RESERVED, l.values);
+		reserved(g, d, s, row->gpu, &rows);
+		usage_labels(&l, s, row->gpu);
+		if (rows == 1)
+			registry_remove(g->registry, M_GPU_MEMORY_RESERVED, l.values);
 	}
 	gpu_memory_process_gone(g->memory, tgid);
 }

@@ -46,7 +46,7 @@ const char *gpu_command_name(uint32_t command)
 
 const char *gpu_class_name(uint32_t class_number)
 {
-	enum tks_gpu_command command = tks_gpu_class_of(class_number, TKS_GPU_OTHER);
+	uint32_t command = tks_gpu_meaning_of(TKS_GPU_SPACE_CLASS, class_number).command;
 
 	return command == TKS_GPU_OTHER ? NAMELESS : commands[command] + strlen("RM_ALLOC.");
 }

@@ -34,6 +34,8 @@ static const struct {
 	bool raw;
 } choices[] = {
 	{ "fexit_", SOCKET_BACKEND_FENTRY, false },
+	{ "unix_close_fentry", SOCKET_BACKEND_FENTRY, false },
+	{ "unix_close_kprobe", SOCKET_BACKEND_KPROBE, false },
 	{ "kprobe_", SOCKET_BACKEND_KPROBE, false },
 	{ "kretprobe_", SOCKET_BACKEND_KPROBE, false },
 	{ "sock_send", SOCKET_BACKEND_SOCK, false },

@@ -59,6 +59,8 @@ static const char *advice(int err)
 	case ENOENT:
 		return "this kernel lacks what it hooks into: `tokscope feature probe` lists the socket backends that "
 		       "work here, --socket-backend auto takes the best of them";
+	case ENODEV:
+		return "what --gpu-ioctl hooks into comes with the driver: load that first, or leave --gpu-ioctl at auto";
 	case ENOMEM:
 		return "not enough memory: try a smaller ring buffer";
 	default:

@@ -70,6 +70,7 @@ static const struct entry nvidia_frontend = { "nvidia_frontend_unlocked_ioctl",
 					      "nvidia_frontend_close" };
 static const struct entry nvidia_uvm = { "uvm_unlocked_ioctl_entry", NULL };
 
+/* Not by /dev/nvidiactl: libcuda makes that node itself, driver or not. */
 static bool driver_loaded(void)
 {
 	return !access("/sys/module/nvidia", F_OK);
@@ -88,6 +89,8 @@ void gpu_hooks_choose(struct loader *l, const struct loader_config *config)
 void gpu_hooks_select(struct loader *l, const struct loader_config *config)
 {
 	struct tokscope_bpf *skel = l->skel;
+	struct bpf_map *maps[] = { skel->maps.gpu_calls, skel->maps.gpu_cells,
+				   skel->maps.gpu_meanings, skel->maps.gpu_layouts };
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, skel->obj)
@@ -96,10 +99,25 @@ void gpu_hooks_select(struct loader *l, const struct loader_config *config)
 	for (size_t i = 0; i < PROGRAMS; i++)
 		bpf_program__set_autoattach(
 			bpf_object__find_program_by_name(skel->obj, programs[i].program), false);
-	bpf_map__set_autocreate(skel->maps.gpu_calls, l->gpu.hook != GPU_HOOK_OFF);
-	bpf_map__set_autocreate(skel->maps.gpu_cells, l->gpu.hook != GPU_HOOK_OFF);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		bpf_map__set_autocreate(maps[i], l->gpu.hook != GPU_HOOK_OFF);
 	memcpy((void *)skel->rodata->gpu_majors, config->gpu_majors,
 	       sizeof(skel->rodata->gpu_majors));
+}
+
+/* The tables of tks_gpu.h become maps (gpu.bpf.h says why). Returns 0 or negative errno. */
+static int fill_tables(struct loader *l)
+{
+	int meanings = bpf_map__fd(l->skel->maps.gpu_meanings);
+	int layouts = bpf_map__fd(l->skel->maps.gpu_layouts), err = 0;
+
+	for (size_t i = 0; !err && i < TKS_GPU_MEANINGS; i++)
+		err = bpf_map_update_elem(meanings, &tks_gpu_meanings[i].number,
+					  &tks_gpu_meanings[i].meaning, BPF_NOEXIST);
+	for (size_t i = 0; !err && i < TKS_GPU_LAYOUTS; i++)
+		err = bpf_map_update_elem(layouts, &tks_gpu_layouts[i].version, &tks_gpu_layouts[i],
+					  BPF_NOEXIST);
+	return err;
 }
 
 static int attach(struct loader *l, const struct bpf_program *p, bool at_return, const char *name)
@@ -110,6 +128,12 @@ static int attach(struct loader *l, const struct bpf_program *p, bool at_return,
 		return -errno;
 	l->gpu.links[l->gpu.link_count++] = link;
 	return 0;
+}
+
+/* The function is not there. With no driver that is said as ENODEV; else the driver or the kernel is of another kind. */
+static int why_absent(int err)
+{
+	return err == -ENOENT && !driver_loaded() ? -ENODEV : err;
 }
 
 /* The return first: an entry without one would be left behind. */
@@ -167,7 +191,7 @@ static int attach_kprobes(struct loader *l)
 	if (err == -ENOENT)
 		err = attach_entry(l, &nvidia_frontend);
 	if (err)
-		return err;
+		return why_absent(err);
 	uvm = attach_entry(l, &nvidia_uvm);
 	if (uvm)
 		log_info(
@@ -197,12 +221,13 @@ bool gpu_hooks_give_up(struct loader *l, const struct loader_config *config)
 
 int gpu_hooks_attach(struct loader *l)
 {
-	int err = 0;
+	int err;
 
-	if (l->gpu.hook == GPU_HOOK_KPROBE)
-		err = attach_kprobes(l);
-	else if (l->gpu.hook == GPU_HOOK_TRACEPOINT)
-		err = attach_tracepoints(l);
+	if (l->gpu.hook == GPU_HOOK_OFF)
+		return 0;
+	err = fill_tables(l);
+	if (!err)
+		err = l->gpu.hook == GPU_HOOK_KPROBE ? attach_kprobes(l) : attach_tracepoints(l);
 	if (!err)
 		return 0;
 	gpu_hooks_detach(l);
@@ -210,7 +235,7 @@ int gpu_hooks_attach(struct loader *l)
 		"GPU driver calls cannot be traced by %s: %s; see `tokscope feature probe`, or choose another "
 		"--gpu-ioctl",
 		gpu_hook_name(l->gpu.hook),
-		err == -ENOENT ? "no driver's ioctl function found" : strerror(-err));
+		err == -ENODEV ? "no nvidia driver is loaded here" : strerror(-err));
 	return err;
 }
 

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,8 @@ struct loader *loader_new(const struct loader_config *config, const struct loade
 		diagnose_failure("kernel programs cannot be loaded", err);
 		goto fail;
 	}
+	malloc_trim(
+		0); /* each try has parsed the kernel's types: 10 MiB that nobody needs any more */
 	err = reader_open(l);
 	if (err) {
 		diagnose_failure("ring buffer cannot be mapped", err);
