@@ -140,7 +140,7 @@ test-vm:
 	$(Q)tools/setup vm
 	$(Q)$(MAKE) --no-print-directory run-vm
 
-run-vm: $(BUILD)/tokscope $(NATIVE)
+run-vm: $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
 	$(Q)tests/vm/matrix --jobs 2 $(K)
 
 # What the demo and the bench run.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every end-to-end test needs: the agent, servers, a raw HTTP client that is its own oracle, TAP."""
 import contextlib
+import functools
 import inspect
 import json
 import os
@@ -11,11 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build")
+BUILD = os.path.abspath(os.environ.get("TOKSCOPE_TEST_BUILD", os.path.join(ROOT, "build")))
 TOKSCOPE = os.path.join(BUILD, "tokscope")
 LLAMA_ROOT = os.path.join(BUILD, "llama", "root")
 STREAM_SERVER = os.path.join(BUILD, "tests", "stream_server")
@@ -48,7 +50,7 @@ def main(module_name):
         except BaseException:
             failed += 1
             print(f"not ok {i} - {name}", flush=True)
-            print(traceback.format_exc(), flush=True)
+            print(textwrap.indent(traceback.format_exc(), "# ", lambda line: True), flush=True)
     sys.exit(1 if failed else 0)
 
 
@@ -57,6 +59,7 @@ def equal(got, want, what=""):
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 
+@functools.lru_cache(maxsize=None)
 def backends():
     """The socket backends that this kernel has, by the product's own probe."""
     out = subprocess.run([TOKSCOPE, "feature", "probe", "--json"], stdout=subprocess.PIPE, check=True).stdout

@@ -87,7 +87,7 @@ def test_keep_alive_connection():
 
 def test_attach_in_mid_stream_of_a_connection_that_stays():
     h.need_root()
-    with h.stream_server("--tokens", "1500", "--interval-us", "1000") as server, \
+    with h.stream_server("--tokens", "1500", "--interval-us", str(int(1000 * h.PATIENCE))) as server, \
             h.connect(server) as s:
         stream = s.makefile("rb")
         s.sendall(h.chat(1500, close=False))

@@ -196,6 +196,7 @@ static int write_tokens(struct stream *s)
 	return err;
 }
 
+/* Times have a fixed width (JSON allows the spaces): answers to equal requests are equally long, whatever they took. */
 static int append_usage(struct stream *s)
 {
 	uint64_t prompt_us = (s->first_ns - s->r->complete_ns) / 1000,
@@ -206,8 +207,8 @@ static int append_usage(struct stream *s)
 			      "[],\"usage\":{\"prompt_tokens\":%" PRIu64
 			      ",\"completion_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64
 			      "},\"timings\":{\"prompt_n\":%" PRIu64
-			      ",\"cache_n\":0,\"prompt_ms\":%.3f,\"predicted_n\":%" PRIu64
-			      ",\"predicted_ms\":%.3f}",
+			      ",\"cache_n\":0,\"prompt_ms\":%9.3f,\"predicted_n\":%" PRIu64
+			      ",\"predicted_ms\":%9.3f}",
 			      s->r->prompt_tokens, s->tokens, s->r->prompt_tokens + s->tokens,
 			      s->r->prompt_tokens, (double)prompt_us / 1e3, s->tokens,
 			      (double)predicted_us / 1e3));

@@ -110,18 +110,31 @@ static void remote_left(struct conn *c, bool reset, uint64_t time_ns)
 		cut_all(c);
 }
 
-static void take_pending(struct conn *c)
-{
-	if (c->end.pending)
-		remote_left(c, c->end.reset, c->end.time_ns);
-}
-
-/* Bytes that were written before the end, but whose records are still to come. */
-static bool records_follow(const struct conn *c)
+/* Bytes that were written before the end, but whose records have not come. */
+static uint32_t bytes_to_come(const struct conn *c)
 {
 	const struct stream *s = &c->stream[TKS_SEND];
+	int32_t left = (int32_t)(c->end.sent - (uint32_t)s->next);
 
-	return s->known && (int32_t)(c->end.sent - (uint32_t)s->next) > 0;
+	return s->known && c->role != ROLE_CLIENT && left > 0 ? left : 0;
+}
+
+/* Records that have not come by now were lost: whether the answer was whole before the client left is not known. */
+static void take_pending(struct conn *c)
+{
+	struct tracker_stats *stats = &c->tracker->stats;
+	uint32_t lost = c->end.pending ? bytes_to_come(c) : 0;
+	struct request *rq;
+
+	if (!c->end.pending)
+		return;
+	if (lost) {
+		stats->gaps++;
+		stats->gap_bytes += lost;
+		DL_FOREACH(c->requests, rq)
+		rq->lost = true;
+	}
+	remote_left(c, c->end.reset, c->end.time_ns);
 }
 
 void conn_remote_end_at(struct conn *c, bool reset, uint32_t sent)
@@ -132,7 +145,7 @@ void conn_remote_end_at(struct conn *c, bool reset, uint32_t sent)
 					      .time_ns = c->tracker->now };
 	c->end.reset |= reset;
 	/* As a client, what came before the end is still to be read: then the end is read too. */
-	if (c->role != ROLE_CLIENT && !records_follow(c))
+	if (c->role != ROLE_CLIENT && !bytes_to_come(c))
 		take_pending(c);
 }
 
