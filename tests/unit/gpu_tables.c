@@ -107,7 +107,7 @@ static void test_device_of(void **state)
 static void check_field(const struct tks_gpu_layout *l, uint8_t offset)
 {
 	assert_int_equal(offset % 4, 0);
-	assert_true(!l->version.size || offset + 4 <= l->version.size);
+	assert_true(!l->version.size || (__u32)offset + 4 <= l->version.size);
 }
 
 static void test_layouts(void **state)
