@@ -114,8 +114,7 @@ static int load_all(struct loader *l, const struct loader_config *config)
 		err = gpu_hooks_attach(l);
 	if (!err || !gpu_hooks_give_up(l, config))
 		return err;
-	tokscope_bpf__destroy(l->skel);
-	l->skel = NULL;
+	variant_unload(l);
 	return load_best(l, config);
 }
 
@@ -176,8 +175,8 @@ struct loader *loader_new(const struct loader_config *config, const struct loade
 		diagnose_failure("kernel programs cannot be loaded", err);
 		goto fail;
 	}
-	malloc_trim(
-		0); /* each try has parsed the kernel's types: 10 MiB that nobody needs any more */
+	/* Each try has parsed the kernel's types: 10 MiB that nobody needs any more. */
+	malloc_trim(0);
 	err = reader_open(l);
 	if (err) {
 		diagnose_failure("ring buffer cannot be mapped", err);
