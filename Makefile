@@ -21,10 +21,10 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/bpf -D_GNU_SOURCE -DTOKSCOPE_VERSION='"$(VERSION)"'
 CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(if $(SANITIZE),$(SANFLAGS))
 LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
-LIBS    := -lbpf -lelf -lz -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
+LIBS    := -lbpf -lelf -lz -lZydis -liberty -lyaml -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
 
 # Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
-LAYERS := base metric gpu wire discover track export load cli
+LAYERS := base metric gpu wire discover probe track export load cli
 objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
 
 .DELETE_ON_ERROR:
@@ -115,11 +115,11 @@ native: $(NATIVE)
 
 # tests/fuzz/<name>.c is one libFuzzer target, built with clang from the same sources.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
-FUZZ_SOURCES := $(foreach l,base metric gpu wire discover track,$(wildcard user/$(l)/*.c))
+FUZZ_SOURCES := $(foreach l,base metric gpu wire discover probe track,$(wildcard user/$(l)/*.c))
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(wildcard user/*/*.h user/*/*.def include/*.h)
 	@mkdir -p $(@D)
 	$(call msg,FUZZ,$@)
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_SOURCES) -lm -o $@
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_SOURCES) -lelf -lz -lZydis -liberty -lyaml -lm -o $@
 
 # Programs that tests, the demo and the bench share: the load generator (also the client-side oracle), a server.
 $(BUILD)/tests/loadgen: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/loadgen*.c))

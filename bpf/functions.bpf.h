@@ -139,7 +139,7 @@ static __noinline int on_unix_release(struct socket *socket)
 		return 0;
 	copy = *st;
 	bpf_map_delete_elem(&socks, &key);
-	emit_sock_state(&copy, 0, TCP_ESTABLISHED, TCP_CLOSE, 0);
+	emit_sock_state(&copy, 0, TCP_ESTABLISHED, TCP_CLOSE, 0, 0);
 	return 0;
 }
 

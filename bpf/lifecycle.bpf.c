@@ -74,6 +74,17 @@ static __always_inline void on_listen(struct sock *sk)
 	emit(&p, sizeof(p));
 }
 
+/*
+ * bytes_acked counts from the first byte on (tcp_snd_una_update); at the end that connected, also the SYN, so there it is one
+ * less than the position.
+ */
+static __always_inline __u32 first_byte(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
+}
+
 /* write_seq less the FIN, which takes a number when it is queued: on leaving the state that close or shutdown set. */
 static __always_inline __u32 bytes_sent(struct sock *sk, int oldstate)
 {
@@ -102,15 +113,18 @@ static __always_inline void on_state(struct sock *sk, int oldstate, int newstate
 {
 	__u64 key = (__u64)sk;
 	struct sock_state *st = bpf_map_lookup_elem(&socks, &key), copy;
-	__u32 sent;
+	__u32 first = 0, sent = 0;
 
 	if (!st || st->closed)
 		return;
 	copy = *st;
-	sent = copy.counted ? 0 : bytes_sent(sk, oldstate);
+	if (!copy.counted) {
+		first = first_byte(sk);
+		sent = bytes_sent(sk, oldstate);
+	}
 	if (newstate == TCP_CLOSE)
 		forget_closed(sk, st);
-	emit_sock_state(&copy, sk->sk_err, oldstate, newstate, sent);
+	emit_sock_state(&copy, sk->sk_err, oldstate, newstate, first, sent);
 }
 
 SEC("?tp_btf/inet_sock_set_state")

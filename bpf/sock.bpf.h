@@ -158,7 +158,7 @@ static __always_inline void tcp_health(struct sock *sk, struct tks_tcp *out)
 
 /* The change is told in the name of the process that used the socket last. */
 static __always_inline void emit_sock_state(const struct sock_state *st, int err, int old_state,
-					    int new_state, __u32 sent)
+					    int new_state, __u32 first, __u32 sent)
 {
 	struct tks_sock_state r = {};
 
@@ -169,6 +169,7 @@ static __always_inline void emit_sock_state(const struct sock_state *st, int err
 	r.err = err;
 	r.old_state = old_state;
 	r.new_state = new_state;
+	r.first = first;
 	r.sent = sent;
 	emit(&r, sizeof(r));
 }

@@ -27,6 +27,7 @@ enum tks_kind {
 	TKS_KIND_SOCK_STATE = 2, /* struct tks_sock_state */
 	TKS_KIND_PROC = 3,	 /* struct tks_proc */
 	TKS_KIND_GPU = 4,	 /* struct tks_gpu (tks_gpu.h) */
+	TKS_KIND_PROBE = 5,	 /* struct tks_probe_event (tks_probe.h) */
 };
 
 struct tks_header {
@@ -110,8 +111,9 @@ struct tks_sock_state {
 	__u8 old_state;
 	__u8 new_state;
 	__u8 pad[2];
-	__u32 sent; /* write_seq: stream position after the last byte this end has written; 0 where positions are counted */
-	__u32 pad2;
+	/* Stream positions of this end's writes: of the first byte, and after the last. Both 0 where positions are counted. */
+	__u32 first;
+	__u32 sent;
 };
 TKS_STATIC_ASSERT(sizeof(struct tks_sock_state) == 96, "tks_sock_state is wire format");
 

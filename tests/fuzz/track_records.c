@@ -137,12 +137,13 @@ static void result_step(struct driver *d, unsigned int n, uint8_t arg, uint8_t d
 	tracker_data(d->tracker, &r);
 }
 
-static void state_step(struct driver *d, unsigned int n, uint8_t state, uint8_t arg)
+static void state_step(struct driver *d, unsigned int n, uint8_t state, uint8_t arg, uint8_t more)
 {
 	struct tks_sock_state s = { .h = { .time_ns = d->now, .tgid = n },
 				    .sk = sock_of(n),
 				    .new_state = state % 12,
 				    .err = arg & 1 ? 104 : 0,
+				    .first = d->pos[n][TKS_SEND] - more,
 				    .sent = d->pos[n][TKS_SEND] + (arg >> 1) % 8 };
 
 	tracker_sock_state(d->tracker, &s);
@@ -166,7 +167,7 @@ static void step(struct driver *d, struct input *in)
 		result_step(d, n, arg, more);
 		break;
 	case STEP_STATE:
-		state_step(d, n, arg, more);
+		state_step(d, n, arg, more, take_byte(in));
 		break;
 	case STEP_EXIT:
 		tracker_process_exit(d->tracker, n, d->now);

@@ -51,7 +51,8 @@ static void scene_peer_ends(struct stage *s)
 	ended(fd[0]);
 }
 
-static void assert_state(const struct stage *s, uint8_t state, uint8_t old, int err)
+/* syn: 1 where the end that wrote has connected (first_byte() of bpf/lifecycle.bpf.c), 0 where it has accepted. */
+static void assert_state(const struct stage *s, uint8_t state, uint8_t old, int err, int syn)
 {
 	const struct tks_data *d = stage_first(s, TKS_SEND);
 
@@ -66,6 +67,7 @@ static void assert_state(const struct stage *s, uint8_t state, uint8_t old, int 
 		assert_int_equal(r->old_state, old);
 		assert_int_equal(r->err, err);
 		assert_int_equal((uint32_t)(r->sent - d->pos), 100);
+		assert_int_equal((uint32_t)(d->pos - r->first), syn);
 		return;
 	}
 	fail_msg("no change to state %d", state);
@@ -76,11 +78,31 @@ static void test_peer_ends(void **state)
 	struct stage *s = *state;
 
 	stage_play(s, scene_peer_ends);
-	assert_state(s, TCP_CLOSE_WAIT, TCP_ESTABLISHED, 0);
-	assert_state(s, TCP_LAST_ACK, TCP_CLOSE_WAIT, 0);
+	assert_state(s, TCP_CLOSE_WAIT, TCP_ESTABLISHED, 0, 1);
+	assert_state(s, TCP_LAST_ACK, TCP_CLOSE_WAIT, 0, 1);
 	s->notes->count = 1;
 	stage_play(s, scene_peer_ends);
-	assert_state(s, TCP_CLOSE, TCP_ESTABLISHED, ECONNRESET);
+	assert_state(s, TCP_CLOSE, TCP_ESTABLISHED, ECONNRESET, 1);
+}
+
+static void scene_peer_of_accepted_ends(struct stage *s)
+{
+	int fd[2];
+
+	connected_pair(AF_INET, fd);
+	cue(s);
+	write_all(fd[1], 0, 100);
+	read_all(fd[0], 100);
+	close(fd[0]);
+	ended(fd[1]);
+}
+
+static void test_peer_of_accepted_ends(void **state)
+{
+	struct stage *s = *state;
+
+	stage_play(s, scene_peer_of_accepted_ends);
+	assert_state(s, TCP_CLOSE_WAIT, TCP_ESTABLISHED, 0, 0);
 }
 
 static void scene_own_end(struct stage *s)
@@ -105,8 +127,8 @@ static void test_own_end(void **state)
 
 	stage_play(s, scene_own_end);
 	assert_string_equal(stage_only(s, TKS_SEND), "100 err32");
-	assert_state(s, TCP_FIN_WAIT1, TCP_ESTABLISHED, 0);
-	assert_state(s, TCP_CLOSE, 5 /* FIN_WAIT2 */, 0);
+	assert_state(s, TCP_FIN_WAIT1, TCP_ESTABLISHED, 0, 1);
+	assert_state(s, TCP_CLOSE, 5 /* FIN_WAIT2 */, 0, 1);
 }
 
 /* ------------------------------------------------------------------ other kinds */
@@ -207,9 +229,13 @@ static void test_unix_close(void **state)
 }
 
 static const struct test tests[] = {
-	{ "listen", test_listen },	   { "the peer ends", test_peer_ends },
-	{ "this end ends", test_own_end }, { "a network namespace of its own", test_namespace },
-	{ "MPTCP", test_mptcp },	   { "a unix socket is closed", test_unix_close },
+	{ "listen", test_listen },
+	{ "the peer ends", test_peer_ends },
+	{ "the peer of an accepted connection ends", test_peer_of_accepted_ends },
+	{ "this end ends", test_own_end },
+	{ "a network namespace of its own", test_namespace },
+	{ "MPTCP", test_mptcp },
+	{ "a unix socket is closed", test_unix_close },
 };
 
 int main(void)

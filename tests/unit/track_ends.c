@@ -78,6 +78,38 @@ static void test_fin_told_before_the_terminators_record(void **state)
 	world_free(w);
 }
 
+/* So for an answer in one send, before the connection's first record of that direction. */
+static void test_fin_told_before_the_only_record(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct link l = link_new(w, 41022);
+	const char *whole =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+
+	(void)state;
+	ask_json(&l, CHAT, "{}");
+	l.pos[TKS_SEND] = (uint32_t)(l.pos[TKS_SEND] + strlen(whole));
+	link_state(&l, CLOSE_WAIT, 0);
+	l.pos[TKS_SEND] = (uint32_t)(l.pos[TKS_SEND] - strlen(whole));
+	answer(&l, whole);
+	assert_int_equal(only(w)->outcome, OUTCOME_OK);
+	world_free(w);
+}
+
+/* It has not answered at all when the client leaves. */
+static void test_fin_before_the_answer(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct link l = link_new(w, 41023);
+
+	(void)state;
+	ask_json(&l, CHAT, "{}");
+	link_state(&l, CLOSE_WAIT, 0);
+	answer_json(&l, 200, "{}");
+	assert_int_equal(only(w)->outcome, OUTCOME_ABORTED);
+	world_free(w);
+}
+
 static void test_fin_between_two_sends(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -552,6 +584,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_fin),
 		cmocka_unit_test(test_fin_told_before_the_terminators_record),
+		cmocka_unit_test(test_fin_told_before_the_only_record),
+		cmocka_unit_test(test_fin_before_the_answer),
 		cmocka_unit_test(test_fin_between_two_sends),
 		cmocka_unit_test(test_pending_end_does_not_wait_for_ever),
 		cmocka_unit_test(test_client_end_is_read),

@@ -41,8 +41,10 @@ struct link {
 	struct world *world;
 	struct tks_sock sk;
 	uint32_t tgid;
+	uint32_t tid; /* 0: the main thread */
 	uint16_t flags;
 	uint64_t pos[2];
+	uint32_t first;	    /* position of the first byte this end ever wrote */
 	struct tks_tcp tcp; /* of the next records */
 };
 
@@ -149,6 +151,7 @@ static struct link link_new(struct world *w, uint16_t port)
 			  .pos = { 1000u + port, 4294967200u },
 			  .tcp.accept_wait_us = TKS_ACCEPT_WAIT_UNKNOWN };
 
+	l.first = l.pos[TKS_SEND];
 	l.sk = (struct tks_sock){ .id = port,
 				  .ino = 5000 + port,
 				  .netns = 1,
@@ -193,7 +196,7 @@ static struct tks_data *link_record(struct link *l, enum tks_dir dir, const void
 				    .flags = l->flags,
 				    .time_ns = l->world->now,
 				    .tgid = l->tgid,
-				    .tid = l->tgid };
+				    .tid = l->tid ?: l->tgid };
 	d->sk = l->sk;
 	d->dir = dir;
 	d->pos = l->pos[dir];
@@ -247,6 +250,7 @@ static __attribute__((unused)) void link_state(struct link *l, uint8_t state, in
 				    .sk = l->sk,
 				    .err = err,
 				    .new_state = state,
+				    .first = l->first,
 				    .sent = l->pos[TKS_SEND] };
 
 	tracker_sock_state(l->world->tracker, &s);

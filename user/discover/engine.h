@@ -16,6 +16,21 @@ enum engine_role {
 	ENGINE_WORKER,
 };
 
+/* Where a rule looks: the head of a pack's file, docs/packs.md, says what each means. */
+enum engine_source {
+	ENGINE_PROGRAM,
+	ENGINE_TITLE,
+	ENGINE_MAPS,
+};
+
+struct engine_rule {
+	const char *engine;
+	enum engine_role role;
+	enum engine_source source;
+	const char *glob;
+	const char *word; /* with ENGINE_PROGRAM: the next argument must be that; NULL: any */
+};
+
 struct engine_match {
 	const char *engine; /* NULL: none; static storage */
 	enum engine_role role;

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "tks_gpu.h"
+#include "tks_probe.h"
 #include "tks_record.h"
 
 enum socket_backend {
@@ -61,6 +62,46 @@ enum gpu_hook loader_gpu_hook(const struct loader *l); /* the one in use, never 
 typedef void (*gpu_cell_fn)(void *ctx, const struct tks_gpu_cell_key *key,
 			    const struct tks_gpu_cell *sum);
 void loader_gpu_cells(const struct loader *l, gpu_cell_fn fn, void *ctx);
+
+/*
+ * Probes in servers. A site's spec is set first, then places are attached under its number. One process at a time: probes
+ * cost other processes that map the same file nothing.
+ */
+struct probe_place {
+	uint64_t offset;    /* in the file */
+	uint64_t semaphore; /* offset in the file of a USDT semaphore; 0: none */
+	uint32_t site;	    /* number of its spec, < TKS_PROBE_SITES */
+	bool at_return;	    /* a return probe */
+};
+/* Many probes in one go, fast to detach (uprobe_multi); else one perf event each, PROBE_PLACES_PERF at most. */
+#define PROBE_PLACES_PERF 32
+
+struct probe_links;
+
+/* Can this kernel tell probes apart (bpf_get_attach_cookie, 5.15)? Without it there are none. */
+bool loader_probes_supported(const struct loader *l);
+/* Sets a site's spec and clears its counts and its being off. */
+int loader_probe_site(struct loader *l, uint32_t site, const struct tks_probe_site *spec);
+/*
+ * Attaches places of one file in one process. attached[i] receives 0 or the negative errno of place i (-ENOSPC: beyond what
+ * perf events allow). Returns NULL where nothing could be attached, with errno set.
+ */
+struct probe_links *loader_probes_attach(struct loader *l, uint32_t pid, uint32_t group,
+					 const char *path, const struct probe_place *places,
+					 size_t count, int *attached);
+void loader_probes_detach(struct probe_links *links);
+
+/* Sums over the CPUs; cumulative. */
+void loader_probe_hits(const struct loader *l, uint32_t site, struct tks_probe_hits *sum);
+void loader_probe_off(const struct loader *l, uint32_t site, struct tks_probe_off *off);
+typedef void (*probe_cell_fn)(void *ctx, const struct tks_probe_cell_key *key,
+			      const struct tks_probe_cell *sum);
+void loader_probe_cells(const struct loader *l, probe_cell_fn fn, void *ctx);
+typedef void (*probe_gauge_fn)(void *ctx, const struct tks_probe_gauge_key *key,
+			       const struct tks_probe_gauge *g);
+void loader_probe_gauges(const struct loader *l, probe_gauge_fn fn, void *ctx);
+/* Forgets cells, gauges and timers of a group: its server is gone. */
+void loader_probe_forget(struct loader *l, uint32_t group);
 
 int loader_select(struct loader *l, uint32_t tgid);
 void loader_unselect(struct loader *l, uint32_t tgid);

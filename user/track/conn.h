@@ -6,7 +6,7 @@
  *   conn.c      protocol, role, resuming            exchange.c  HTTP messages -> requests
  *   request.c   one request, its gauges             outcome.c   ends: who left first
  *   summary.c   request -> request_record           pair.c      two ends of one connection
- *   net.c       health of the connection
+ *   net.c       health of the connection        phases.c    where its time went
  */
 #ifndef TRACK_CONN_H
 #define TRACK_CONN_H
@@ -20,6 +20,7 @@
 #include <uthash.h>
 
 #include "metric/hist.h"
+#include "track/phases.h"
 #include "track/stream.h"
 #include "track/tracker.h"
 #include "wire/answer.h"
@@ -33,8 +34,10 @@ struct tracker {
 	struct conn *conns;  /* uthash by key */
 	struct conn *oldest; /* utlist, least recently used first */
 	struct conn *by_client_port
-		[2];	/* uthash by endpoint of the client end; index: enum conn_role - 1 */
+		[2]; /* uthash by endpoint of the client end; index: enum conn_role - 1 */
+	struct handle *handles; /* uthash by key: what engines call their requests by */
 	uint64_t now;	/* time of the record under way, CLOCK_MONOTONIC; 0 unknown (wire decode) */
+	uint32_t tid;	/* thread of the record under way */
 	uint64_t entry; /* number of the entry under way: a server pointer lives no longer */
 	struct tracker_stats stats;
 };
@@ -73,7 +76,8 @@ struct endpoint {
 struct remote_end {
 	bool pending;
 	bool reset;
-	uint32_t sent; /* position up to which this end had written */
+	uint32_t first,
+		sent; /* positions of the first byte that this end wrote, and after the last */
 	uint64_t time_ns;
 };
 
@@ -167,6 +171,7 @@ struct request {
 	struct answer *ask;	 /* body of the request */
 	struct answer *answer;	 /* NULL: not looked into */
 	struct hist itl;
+	struct phases phases;
 	bool in_flight, awaiting; /* what was added to the gauges of gauge_server */
 	uint32_t gauge_server;
 	char model[ANSWER_MODEL_MAX + 1]; /* what the request named */
@@ -244,8 +249,8 @@ void net_summary(const struct request *rq, struct request_record *r);
 
 /* The peer's end was read, or an error says that nothing moves any more (reset). */
 void conn_remote_end(struct conn *c, bool reset);
-/* The kernel tells of the peer's end; sent: what this end had written by then. */
-void conn_remote_end_at(struct conn *c, bool reset, uint32_t sent);
+/* The kernel tells of the peer's end, and what this end had written by then. */
+void conn_remote_end_at(struct conn *c, bool reset, const struct tks_sock_state *s);
 /* Before a record of the sending direction is read: an end that lies before it takes effect. */
 void conn_remote_end_before(struct conn *c, uint32_t pos);
 /* This end closed its sending direction, or its process died (c->died). */

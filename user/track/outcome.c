@@ -110,13 +110,14 @@ static void remote_left(struct conn *c, bool reset, uint64_t time_ns)
 		cut_all(c);
 }
 
-/* Bytes that were written before the end, but whose records have not come. */
+/* Bytes that were written before the end, but whose records have not come; perhaps no record has come yet. */
 static uint32_t bytes_to_come(const struct conn *c)
 {
 	const struct stream *s = &c->stream[TKS_SEND];
-	int32_t left = (int32_t)(c->end.sent - (uint32_t)s->next);
+	uint32_t come = s->known ? (uint32_t)s->next : c->end.first;
+	int32_t left = (int32_t)(c->end.sent - come);
 
-	return s->known && c->role != ROLE_CLIENT && left > 0 ? left : 0;
+	return c->role != ROLE_CLIENT && left > 0 ? left : 0;
 }
 
 /* Records that have not come by now were lost: whether the answer was whole before the client left is not known. */
@@ -137,11 +138,12 @@ static void take_pending(struct conn *c)
 	remote_left(c, c->end.reset, c->end.time_ns);
 }
 
-void conn_remote_end_at(struct conn *c, bool reset, uint32_t sent)
+void conn_remote_end_at(struct conn *c, bool reset, const struct tks_sock_state *s)
 {
 	if (!c->end.pending)
 		c->end = (struct remote_end){ .pending = true,
-					      .sent = sent,
+					      .first = s->first,
+					      .sent = s->sent,
 					      .time_ns = c->tracker->now };
 	c->end.reset |= reset;
 	/* As a client, what came before the end is still to be read: then the end is read too. */

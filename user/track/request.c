@@ -107,6 +107,7 @@ void request_complete(struct request *rq)
 
 	rq->complete = true;
 	rq->complete_ns = rq->conn->tracker->now;
+	phases_request_read(rq);
 	if (!rq->ask)
 		return;
 	answer_end(rq->ask);
@@ -243,6 +244,7 @@ static void remove_request(struct request *rq)
 		c->x->receiving = NULL;
 	if (c->x && c->x->answering == rq)
 		c->x->answering = NULL;
+	phases_request_gone(rq);
 	answer_free(rq->ask);
 	answer_free(rq->answer);
 	if (rq->itl_ready)

@@ -59,11 +59,9 @@ static void times(const struct request *rq, struct request_record *r, uint64_t e
 		r->time_ns = clock_wall_ns(rq->complete_ns);
 	r->duration_s = seconds(rq->complete_ns, end_ns);
 	r->time_to_headers_s = seconds(rq->complete_ns, rq->headers_ns);
-	if (rq->complete)
-		r->phase_s[PHASE_RECEIVE] = seconds(rq->first_ns, rq->complete_ns);
-	r->phase_s[PHASE_OTHER] = r->duration_s;
 	if (r->stream == 1 && !rq->missed)
 		r->ttft_s = seconds(rq->complete_ns, rq->content_ns);
+	phases_summary(rq, r, end_ns);
 }
 
 static void gaps(const struct request *rq, struct request_record *r)

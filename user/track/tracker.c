@@ -188,6 +188,7 @@ void tracker_data(struct tracker *t, const struct tks_data *d)
 	struct conn *c = conn_find(t, &d->sk);
 
 	begin(t, d->h.time_ns);
+	t->tid = d->h.tid;
 	if (!c && d->ret > 0)
 		c = conn_add(t, d);
 	if (!c)
@@ -215,7 +216,7 @@ void tracker_sock_state(struct tracker *t, const struct tks_sock_state *s)
 		return;
 	switch (s->new_state) {
 	case TCP_STATE_CLOSE_WAIT:
-		conn_remote_end_at(c, false, s->sent);
+		conn_remote_end_at(c, false, s);
 		break;
 	case TCP_STATE_FIN_WAIT1:
 	case TCP_STATE_LAST_ACK:
@@ -223,7 +224,7 @@ void tracker_sock_state(struct tracker *t, const struct tks_sock_state *s)
 		break;
 	case TCP_STATE_CLOSE:
 		if (s->err)
-			conn_remote_end_at(c, true, s->sent);
+			conn_remote_end_at(c, true, s);
 		else
 			conn_local_end(c);
 		c->closed_ns = t->now;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "tks_record.h"
+#include "probe/event.h"
 #include "track/record.h"
 
 struct tracker_config {
@@ -69,6 +70,8 @@ void tracker_free(struct tracker *t); /* unfinished requests are reported with o
 /* Kernel records, in ring order. Sizes were checked by the reader. */
 void tracker_data(struct tracker *t, const struct tks_data *d);
 void tracker_sock_state(struct tracker *t, const struct tks_sock_state *s);
+/* From probes, in ring order with the records above. Of an unknown request: nothing becomes of it. */
+void tracker_engine_event(struct tracker *t, const struct engine_event *e);
 void tracker_process_exit(struct tracker *t, uint32_t tgid, uint64_t time_ns);
 
 /*

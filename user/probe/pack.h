@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Probe packs (design.md 5): YAML that says how an engine is recognised, which functions of it are probed, and what becomes
+ * of what is read there. docs/packs.md is the reference; user/probe/packs/ holds those that are built in.
+ */
+#ifndef PROBE_PACK_H
+#define PROBE_PACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "discover/engine.h"
+#include "probe/event.h"
+#include "probe/resolve.h"
+#include "tks_probe.h"
+
+#define PACK_NAME_MAX 64
+
+/* The files that a probe is looked for in. */
+struct pack_library {
+	char *glob; /* on the name's last part; on the whole path where it has a slash */
+};
+
+enum pack_result_kind {
+	RESULT_COUNTER,
+	RESULT_HISTOGRAM, /* of values */
+	RESULT_DURATION,  /* seconds: of a timer, or of a value in nanoseconds */
+	RESULT_GAUGE,
+};
+
+/*
+ * One result, a row of the table that tks_probe_action.metric indexes. `metric` is one of the names in pack_metrics.def
+ * ("engine.stage.duration", "engine.batch.size", ...), or NULL: then it is reported under the general families
+ * tokscope_probe_*, with `name` as the label probe.
+ */
+struct pack_result {
+	enum pack_result_kind kind;
+	char name[PACK_NAME_MAX]; /* "llama.cpp:batch_tokens" */
+	const char *metric;
+	char stage
+		[16]; /* tokenize, queue, schedule, prefill, decode, sample, detokenize, load; "" none */
+	bool by_value; /* a GAUGE that is set, not added to */
+};
+
+/* Layout guards: all that are given must hold. */
+struct pack_when {
+	char **build_ids;
+	size_t build_id_count;
+	char **symbols; /* each must be there; "!name" must not */
+	size_t symbol_count;
+	char *file; /* glob on the file's path */
+};
+
+struct pack_probe {
+	char name[PACK_NAME_MAX];
+	int line; /* in the file, for messages */
+	struct pack_library library;
+	enum target_kind kind;
+	enum target_at at;
+	char **patterns; /* tried in order; the first that is found counts, unless `all` */
+	size_t pattern_count;
+	bool all;
+	bool full; /* only in the full pack: not attached by default */
+	struct pack_when when;
+	char *no_unwind; /* why no exception passes: required for AT_RETURN_PROBE */
+	struct tks_probe_site
+		spec; /* metric and timer numbers are final; arguments of USDT are filled in at attach */
+	uint8_t usdt_read
+		[TKS_PROBE_READS]; /* TARGET_USDT: 1 + number of the argument a read begins with; 0: none */
+	bool emits;
+	enum pack_event event;
+};
+
+struct pack {
+	char name[PACK_NAME_MAX];
+	char *origin; /* "built in", or its path */
+	char *engine; /* label tokscope_server; NULL: any engine */
+	char *summary;
+	struct engine_rule *rules; /* how its processes are recognised (discover/engine.h) */
+	size_t rule_count;
+	struct pack_probe *probes;
+	size_t probe_count;
+};
+
+/* All packs together share one numbering of results and timers. */
+struct packs {
+	struct pack *items;
+	size_t count;
+	struct pack_result *results;
+	size_t result_count;
+	uint16_t timer_count;
+};
+
+/* The packs inside the binary, by name. Never fails but by -ENOMEM: they are checked by the tests. */
+int packs_builtin(struct packs *p);
+/*
+ * One file; a pack of the same name replaces the one that is there. On failure p is as before, and *error (to be freed)
+ * says "FILE:LINE: what, and what is allowed".
+ */
+int packs_load_file(struct packs *p, const char *path, char **error);
+int packs_load_text(struct packs *p, const char *origin, const char *text, size_t len,
+		    char **error);
+/* Every *.yaml of a folder, by name; a folder that is not there is no error. Bad files are logged and passed over; returns
+ * how many were, or negative errno. */
+int packs_load_folder(struct packs *p, const char *folder);
+void packs_free(struct packs *p);
+
+/* Does the pack's `when:` hold for this file? */
+bool pack_when_holds(const struct pack_when *w, struct binary *b);
+/* Is the probe to be looked for in this file? */
+bool pack_wants_file(const struct pack_probe *p, const char *name);
+/* The spec for one site: with USDT arguments in place. Negative errno: the site lacks an argument the probe reads. */
+int pack_site_spec(const struct pack_probe *p, const struct site *s, struct tks_probe_site *out);
+
+#endif
