@@ -202,6 +202,64 @@ def test_lost_records_in_mid_stream():
         equal(scrape.value("tokscope_requests_total", outcome="unknown"), 1.0)
 
 
+# 2.4 MB, of which the two buffers hold a tenth; all of it fits the agent's ring.
+LARGE_EVENTS, LARGE_PAD, BUFFER = 40, 60000, 64 << 10
+PAUSE_S = 1.5
+
+
+def connect_small(server):
+    """A connection whose receiving end does not grow."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    s.connect((server.host, server.port))
+    return s
+
+
+def test_client_that_reads_slowly():
+    """The server's sends wait for a client that reads nothing for a while: that is told, and no event is missed."""
+    for backend in h.backends():
+        server, agent = traced("--pad", str(LARGE_PAD), "--send-buffer", str(BUFFER),
+                               agent_args=("--socket-backend", backend))
+        with server, agent, connect_small(server) as s:
+            s.sendall(h.chat(LARGE_EVENTS))
+            s.recv(1, socket.MSG_PEEK)
+            time.sleep(PAUSE_S)
+            answer = h.read_answer(s.makefile("rb"))
+            record, = agent.wait_records(1)
+            equal(answer.content_events, LARGE_EVENTS)
+            equal((record["outcome"], record["events"], record["content_events"]),
+                  ("ok", len(answer.events), LARGE_EVENTS), backend)
+            net = record["net"]
+            assert 0.5 < net["send_stall_s"] < record["duration_s"] + 0.1, record  # counted in ticks of the kernel
+            assert net["retransmits"] is not None and net["srtt_s"] is not None, record
+            equal(net["bytes_after_close"], 0)
+            scrape = agent.settled_scrape()
+            equal(scrape.value("tokscope_events_lost_total"), 0.0, backend)
+            equal(scrape.value("tokscope_net_send_stall_duration_seconds_sum"), net["send_stall_s"])
+
+
+def test_bytes_written_after_the_client_left():
+    """The first write after the client's end is sent, and answered by a reset; the second fails. Bytes of the body count."""
+    for backend in h.backends():
+        server, agent = traced("--delay-first-us", str(int(500000 * h.PATIENCE)),
+                               "--interval-us", str(int(100000 * h.PATIENCE)),
+                               agent_args=("--socket-backend", backend))
+        with server, agent:
+            _, event, *_ = h.exchange(server, h.chat(1)).events
+            written = len(b"data: " + event + b"\n\n")
+            with h.connect(server) as s:
+                s.sendall(h.chat(9, request_id="gone"))
+                seen = b""
+                while b"assistant" not in seen:
+                    seen += s.recv(4096)
+            record, = agent.wait_records(1, request_id="gone")
+            equal((record["outcome"], record["net"]["bytes_after_close"], record["wasted_tokens"]),
+                  ("aborted", written, 1), backend)
+            scrape = agent.settled_scrape()
+            equal(scrape.value("tokscope_net_after_close_bytes_total"), float(written))
+            equal(scrape.value("tokscope_tokens_wasted_total"), 1.0)
+
+
 def test_tls_is_named_not_silent():
     server, agent = traced("--tokens", "5")
     with server, agent:

@@ -12,26 +12,6 @@
 #include "../vm/fake_nvidia/fake_nvidia.h"
 #include "gpu_stage.h"
 
-#define NODE "/dev/nvidia0"
-#define CTL  "/dev/nvidiactl"
-
-/* Says how the next call on fd is answered; true where the driver is the fake. */
-static bool tell(int fd, const struct fake_nvidia_answer *answer)
-{
-	return !ioctl(fd, FAKE_NVIDIA_ANSWER, answer);
-}
-
-static bool fake_loaded(void)
-{
-	const struct fake_nvidia_answer none = { 0 };
-	int fd = open(NODE, O_RDWR);
-	bool fake = fd >= 0 && tell(fd, &none);
-
-	if (fd >= 0)
-		close(fd);
-	return fake;
-}
-
 /* ------------------------------------------------------------------ scenes */
 
 static uint32_t alloc(int fd, uint32_t client, uint32_t parent, uint32_t class_number,
@@ -48,7 +28,7 @@ static uint32_t alloc(int fd, uint32_t client, uint32_t parent, uint32_t class_n
 static void scene_life(void)
 {
 	char device[56] = { 0 }, memory[128] = { 0 };
-	int ctl = gpu_open(CTL);
+	int ctl = gpu_open(GPU_CTL);
 	uint32_t client, parent, object;
 
 	client = alloc(ctl, 0, 0, 0x41, NULL);
@@ -93,12 +73,12 @@ static void scene_refused(void)
 	struct fake_nvidia_answer answer = { .delay_us = 2000, .count = 2 };
 	uint32_t arg[12] = { CLIENT, DEVICE, MEMORY, 0x40 };
 	char memory[128] = { 0 };
-	int fd = gpu_open(NODE);
+	int fd = gpu_open(GPU_NODE);
 
 	put64(arg, 16, (uintptr_t)memory);
 	answer.writes[0] = (struct fake_nvidia_write){ (uintptr_t)&arg[10], 0x51, 4 };
 	answer.writes[1] = (struct fake_nvidia_write){ (uintptr_t)(memory + 64), 4 << 20, 8 };
-	if (!tell(fd, &answer) || gpu_call(fd, 0x2b, arg, sizeof(arg)))
+	if (ioctl(fd, FAKE_NVIDIA_ANSWER, &answer) || gpu_call(fd, 0x2b, arg, sizeof(arg)))
 		_exit(98);
 	memset(arg, 0, sizeof(arg));
 	arg[2] = 0x20801303;
@@ -137,7 +117,7 @@ static void test_refused(void **state)
 static void scene_many(void)
 {
 	uint32_t arg[4] = { CLIENT, DEVICE, MEMORY, 0 };
-	int fd = gpu_open(CTL);
+	int fd = gpu_open(GPU_CTL);
 
 	for (int i = 0; i < 2000; i++)
 		gpu_call(fd, 0x29, arg, 16);
@@ -195,7 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest absent[] = { cmocka_unit_test(no_fake_driver) };
 
-	if (!fake_loaded())
+	if (!gpu_fake_loaded())
 		return cmocka_run_group_tests(absent, NULL, NULL);
 	return run(GPU_HOOK_KPROBE) + run(GPU_HOOK_TRACEPOINT);
 }

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../vm/fake_nvidia/fake_nvidia.h"
+
 static void keep_record(void *ctx, const struct tks_header *h)
 {
 	struct gpu_stage *s = ctx;
@@ -15,13 +17,25 @@ static void keep_record(void *ctx, const struct tks_header *h)
 		s->records[s->n++] = *(const struct tks_gpu *)h;
 }
 
-static const struct loader_ops ops = { keep_record };
+const struct loader_ops gpu_ops = { keep_record };
+
+/* No other driver takes this command. */
+bool gpu_fake_loaded(void)
+{
+	const struct fake_nvidia_answer none = { 0 };
+	int fd = open(GPU_NODE, O_RDWR);
+	bool fake = fd >= 0 && !ioctl(fd, FAKE_NVIDIA_ANSWER, &none);
+
+	if (fd >= 0)
+		close(fd);
+	return fake;
+}
 
 struct loader *gpu_load(enum gpu_hook hook, uint32_t nvidia, uint32_t uvm, struct gpu_stage *stage)
 {
 	struct loader_config config = { .gpu_hook = hook, .gpu_majors = { nvidia, uvm } };
 
-	return loader_new(&config, &ops, stage);
+	return loader_new(&config, &gpu_ops, stage);
 }
 
 void gpu_play(struct gpu_stage *s, void (*scene)(void), bool selected)

@@ -13,6 +13,8 @@
 #include "load/loader.h"
 
 #define GPU_RECORDS_MAX 64
+#define GPU_NODE	"/dev/nvidia0"
+#define GPU_CTL		"/dev/nvidiactl"
 /* Handles that the scenes use. */
 #define CLIENT 0xc1d00001
 #define DEVICE 0x5c000001
@@ -24,6 +26,10 @@ struct gpu_stage {
 	size_t n;
 };
 
+/* Is the fake driver of tests/vm loaded? A real one is left in peace. */
+bool gpu_fake_loaded(void);
+/* For a loader made by hand: keeps in the struct gpu_stage that is its ctx. */
+extern const struct loader_ops gpu_ops;
 /* NULL with errno set: this machine has not that hook. `stage` receives what the loader reads. */
 struct loader *gpu_load(enum gpu_hook hook, uint32_t nvidia, uint32_t uvm, struct gpu_stage *stage);
 /* Plays the scene in a process that is selected, or not, and reads what was recorded. */

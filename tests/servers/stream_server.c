@@ -50,6 +50,8 @@ static const struct spec {
 	SPEC("batch", COUNT, batch, "N", "content events in one write (default: 1)"),
 	SPEC("text", TEXT, text, "TEXT", "what each token says"),
 	SPEC("pad", COUNT, pad, "N", "length of the default text (default: 5)"),
+	SPEC("send-buffer", COUNT, send_buffer, "BYTES",
+	     "SO_SNDBUF of each connection (default: the kernel's choice)"),
 	SPEC("close-delimited", FLAG, close_delimited, NULL,
 	     "no chunks: the close ends the stream"),
 	SPEC("usage", FLAG, usage, NULL,
@@ -233,9 +235,11 @@ static void relay(const struct config *o, int client)
 /* ---------------------------------------------------------------- connections */
 static void handle(struct connection *c)
 {
-	int one = 1;
+	int one = 1, bytes = (int)c->config->send_buffer;
 
 	setsockopt(c->writer.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (bytes)
+		setsockopt(c->writer.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	if (c->config->proxy)
 		relay(c->config, c->writer.fd);
 	else

@@ -20,8 +20,9 @@ struct config {
 	uint64_t port;
 	uint64_t proxy; /* relay to this port of localhost instead of answering; 0: no */
 	uint64_t tokens;
-	uint64_t batch; /* content events in one write */
-	uint64_t pad;	/* length of the default text */
+	uint64_t batch;	      /* content events in one write */
+	uint64_t pad;	      /* length of the default text */
+	uint64_t send_buffer; /* SO_SNDBUF; 0: the kernel's choice */
 	uint64_t interval_us;
 	uint64_t delay_first_us;
 	uint64_t error_after; /* content events before an error event; 0: never */

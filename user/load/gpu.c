@@ -59,7 +59,8 @@ bool gpu_hook_wants(const char *program, enum gpu_hook hook)
 
 /*
  * A driver's file operations: unlocked_ioctl, and release where the end of an open file frees something. Names from
- * open-gpu-kernel-modules: nv.c since 545, nv-frontend.c before, uvm.c.
+ * open-gpu-kernel-modules: nv.c since 545, nv-frontend.c before, uvm.c. They are the same in the proprietary driver, whose
+ * other symbols are obfuscated. Kprobes, not fentry: modules built outside the kernel's tree mostly come without BTF.
  */
 struct entry {
 	const char *ioctl;
@@ -130,10 +131,27 @@ static int attach(struct loader *l, const struct bpf_program *p, bool at_return,
 	return 0;
 }
 
-/* The function is not there. With no driver that is said as ENODEV; else the driver or the kernel is of another kind. */
+/* The kernel has kprobes, and perf events to attach to them by. */
+static bool kprobes_here(void)
+{
+	return !access("/sys/bus/event_source/devices/kprobe", F_OK);
+}
+
+/* What attach() found absent: ENODEV, the driver or its function; ENOENT, kprobes altogether. */
 static int why_absent(int err)
 {
-	return err == -ENOENT && !driver_loaded() ? -ENODEV : err;
+	return err == -ENOENT && (!driver_loaded() || kprobes_here()) ? -ENODEV : err;
+}
+
+static const char *reason(enum gpu_hook hook, int err)
+{
+	if (err == -ENOENT && hook == GPU_HOOK_KPROBE)
+		return "this kernel has no kprobes";
+	if (err != -ENODEV)
+		return strerror(-err);
+	return driver_loaded()
+		       ? "the nvidia driver loaded here has no ioctl function of a known name"
+		       : "no nvidia driver is loaded here";
 }
 
 /* The return first: an entry without one would be left behind. */
@@ -213,7 +231,8 @@ bool gpu_hooks_give_up(struct loader *l, const struct loader_config *config)
 	if (config->gpu_hook != GPU_HOOK_AUTO || l->gpu.hook == GPU_HOOK_OFF)
 		return false;
 	log_warn(
-		"GPU driver calls are not traced: the kernel refuses %s hooks, see `tokscope feature probe`",
+		"GPU driver calls are not traced: a driver is loaded, but %s hooks cannot be had here, see "
+		"`tokscope feature probe`",
 		gpu_hook_name(l->gpu.hook));
 	l->gpu.hook = GPU_HOOK_OFF;
 	return true;
@@ -234,8 +253,7 @@ int gpu_hooks_attach(struct loader *l)
 	log_warn(
 		"GPU driver calls cannot be traced by %s: %s; see `tokscope feature probe`, or choose another "
 		"--gpu-ioctl",
-		gpu_hook_name(l->gpu.hook),
-		err == -ENODEV ? "no nvidia driver is loaded here" : strerror(-err));
+		gpu_hook_name(l->gpu.hook), reason(l->gpu.hook, err));
 	return err;
 }
 
