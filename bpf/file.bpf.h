@@ -17,6 +17,7 @@ static __always_inline struct file *file_of(struct task_struct *task, __s32 fd)
 	struct file **slots = BPF_CORE_READ(table, fd);
 	struct file *file = NULL;
 
+	/* Before the slot is read: what lies past the table would be taken for a file. */
 	if ((__u32)fd >= BPF_CORE_READ(table, max_fds))
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), slots + (__u32)fd);

@@ -38,7 +38,10 @@ const volatile __u32 accept_args = 4;
 		asm volatile("" : "+r"(v)::"memory"); \
 		break;
 
-/* Argument n of a traced function; argument `number of arguments` is what it returned. */
+/*
+ * Argument n of a traced function; argument `number of arguments` is what it returned (bpf_get_func_ret is unknown
+ * before 5.17).
+ */
 static __always_inline __u64 traced_arg(__u64 *ctx, __u32 n)
 {
 	__u64 v = 0;

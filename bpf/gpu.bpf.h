@@ -301,8 +301,9 @@ static __always_inline void gpu_enter(struct file *file, __u32 cmd, __u64 arg)
 	call.family = gpu_file_family(file, &call.minor);
 	if (call.family >= TKS_GPU_FAMILIES)
 		return;
+	/* _IOC_NR and _IOC_SIZE; the driver does not look at the type. nvidia-uvm's commands are plain numbers. */
 	if (call.family == TKS_GPU_FAMILY_NVIDIA) {
-		call.nr = cmd & 0xff; /* _IOC_NR, _IOC_SIZE */
+		call.nr = cmd & 0xff;
 		call.size = cmd >> 16 & 0x3fff;
 	}
 	if (bpf_map_lookup_elem(&gpu_calls, &thread))
@@ -339,6 +340,7 @@ static __always_inline void gpu_explain(struct gpu_call *call)
 static __always_inline void gpu_finish(struct gpu_call *call)
 {
 	gpu_explain(call);
+	/* The system call returns 0 also where the driver's status, in the struct, says no. */
 	call->failed = call->told.ret < 0 || call->told.status;
 	barrier();
 	gpu_count(call);
