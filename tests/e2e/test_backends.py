@@ -98,8 +98,17 @@ def comparable(record):
     return {k: known(k, v) for k, v in record.items() if k not in DROPPED}
 
 
+def lost_events(agent, backend):
+    """How many calls went unseen because a program was preempted (bpf/preempt.bpf.h); nothing else may be lost."""
+    lost = {labels["stage"]: count for labels, count in agent.settled_scrape().series("tokscope_events_lost_total")
+            if count}
+    preempted = int(lost.pop("bpf_recursion", 0))
+    equal(lost, {}, f"{backend}: lost events")
+    return preempted
+
+
 def records_of(backend):
-    """{request id: its record} of all scenes that this backend reads, under one agent."""
+    """{request id: its record} of all scenes that this backend reads, under one agent; and how many calls went unseen."""
     scenes = {name: scene for name, scene in SCENES.items() if backend in scene[0]}
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(h.temporary_folder())
@@ -110,9 +119,9 @@ def records_of(backend):
             play(servers[name], name, **args)
         wanted = len(scenes) + 2  # keep-alive is three
         records = agent.wait_records(wanted)
-        equal(agent.settled_scrape().value("tokscope_events_lost_total"), 0.0, backend)
+        lost = lost_events(agent, backend)
         equal(len(agent.records()), wanted, f"{backend}: records")
-    return {record["request_id"]: comparable(record) for record in records}
+    return {record["request_id"]: comparable(record) for record in records}, lost
 
 
 def expected(backend):
@@ -125,9 +134,13 @@ def expected(backend):
 def check(backend):
     if backend not in h.backends():
         raise h.Skip(f"this kernel has no socket backend {backend}")
-    got, want = records_of(backend), expected(backend)
+    (got, lost), want = records_of(backend), expected(backend)
     equal(sorted(got), sorted(want), backend)
+    unknown = [name for name in want if got[name]["outcome"] == "unknown"]
+    assert len(unknown) <= lost, f"{backend}: {lost} events lost, outcome unknown of {unknown}"
     for name, record in want.items():
+        if name in unknown:
+            continue
         differing = {k: (got[name].get(k), record.get(k)) for k in {*got[name], *record}
                      if got[name].get(k) != record.get(k)}
         equal(differing, {}, f"{backend}, request {name!r} (got, want)")
@@ -156,7 +169,7 @@ def write():
         with open(EXPECTED) as f:
             everything = json.load(f)
     for backend in reversed(h.backends()):
-        everything.update(records_of(backend))
+        everything.update(records_of(backend)[0])
     with open(EXPECTED, "w") as f:
         json.dump(everything, f, indent=1, sort_keys=True)
         f.write("\n")

@@ -209,6 +209,15 @@ static void test_headers_that_mean_nothing(void **state)
 	world_free(w);
 }
 
+static void test_server_that_is_not_known(void **state)
+{
+	struct world *w = world_new(NULL);
+
+	(void)state;
+	assert_phases(streamed_by(w, "unknown"), (struct expected){ -1, -1, -1, -1, 9 });
+	world_free(w);
+}
+
 /* No stream: the wire does not tell when the first token was there. */
 static void test_no_stream(void **state)
 {
@@ -233,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_never_started),
 		cmocka_unit_test(test_headers_that_end_tokenize),
 		cmocka_unit_test(test_headers_that_mean_nothing),
+		cmocka_unit_test(test_server_that_is_not_known),
 		cmocka_unit_test(test_no_stream),
 	};
 

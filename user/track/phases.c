@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "discover/engine.h"
 #include "track/conn.h"
 
 /* ------------------------------------------------------------------ what the engine calls a request by */
@@ -153,16 +154,19 @@ static void by_probes(const struct phases *p, struct request_record *r, uint64_t
  * before: vLLM's API server and TGI's router. llama.cpp flushes them when a slot is free, but older ones with the first
  * token; SGLang, Triton and Ollama with the first token; transformers at once.
  */
-static bool headers_end_tokenize(const struct server *s)
+static bool headers_end_tokenize(const char *engine)
 {
-	return s && (!strcmp(s->engine, "vllm") || !strcmp(s->engine, "tgi"));
+	return !strcmp(engine, "vllm") || !strcmp(engine, "tgi");
 }
 
+/* An engine that we know writes tokens as it decodes them; what is behind any other server may keep them back. */
 static void by_wire(struct request_record *r)
 {
-	if (isnan(r->ttft_s) || isnan(r->duration_s))
+	const char *engine = r->server ? r->server->engine : ENGINE_UNKNOWN;
+
+	if (isnan(r->ttft_s) || isnan(r->duration_s) || !strcmp(engine, ENGINE_UNKNOWN))
 		return;
-	if (headers_end_tokenize(r->server) && r->time_to_headers_s <= r->ttft_s)
+	if (headers_end_tokenize(engine) && r->time_to_headers_s <= r->ttft_s)
 		r->phase_s[PHASE_TOKENIZE] = r->time_to_headers_s;
 	r->phase_s[PHASE_DECODE] = r->duration_s - r->ttft_s;
 }
