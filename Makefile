@@ -24,7 +24,7 @@ LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
 LIBS    := -lbpf -lelf -lz -lZydis -liberty -lyaml -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
 
 # Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
-LAYERS := base metric gpu wire discover probe track export load cli
+LAYERS := base metric gpu wire discover probe track export load attach cli
 objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
 
 .DELETE_ON_ERROR:
@@ -65,6 +65,10 @@ $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
 	$(call msg,CC-SAN,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -O1 $(SANFLAGS) -MMD -MP -c $< -o $@
+
+# The built-in packs are inside this object as they are.
+PACKS := $(wildcard user/probe/packs/*.yaml)
+$(BUILD)/obj/user/probe/pack_builtin.o $(BUILD)/san/user/probe/pack_builtin.o: $(PACKS)
 
 define layer_archives
 $(BUILD)/obj/lib$(1).a: $(call objs,$(BUILD)/obj,$(1))
@@ -111,12 +115,29 @@ $(BUILD)/tests/native/%: $(BUILD)/obj/tests/native/%.o $(NATIVE_SHARED) $(BUILD)
 	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -lelf -lz -lpthread -o $@
 
 .PHONY: native
-native: $(NATIVE)
+native: $(NATIVE) targets
+
+# Programs that tests probe, in other languages. Without a compiler there is none, and its test is skipped.
+TARGETS := $(basename $(notdir $(wildcard tests/targets/*)))
+CXX     ?= c++
+have     = command -v $(1) >/dev/null || { echo "  no $(1): $@ is not built"; exit 0; }
+$(BUILD)/tests/targets/%: tests/targets/%.cc
+	@mkdir -p $(@D)
+	$(Q)$(call have,$(CXX)); $(CXX) -O2 -g -Wall -Wextra $< -o $@
+$(BUILD)/tests/targets/%: tests/targets/%.rs
+	@mkdir -p $(@D)
+	$(Q)$(call have,rustc); rustc -O -g -o $@ $<
+$(BUILD)/tests/targets/%: tests/targets/%.go
+	@mkdir -p $(@D)
+	$(Q)$(call have,go); CGO_ENABLED=0 GOFLAGS= GOTOOLCHAIN=local go build -o $@ $<
+
+.PHONY: targets
+targets: $(TARGETS:%=$(BUILD)/tests/targets/%)
 
 # tests/fuzz/<name>.c is one libFuzzer target, built with clang from the same sources.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SOURCES := $(foreach l,base metric gpu wire discover probe track,$(wildcard user/$(l)/*.c))
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(wildcard user/*/*.h user/*/*.def include/*.h)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(PACKS) $(wildcard user/*/*.h user/*/*.def include/*.h)
 	@mkdir -p $(@D)
 	$(call msg,FUZZ,$@)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_SOURCES) -lelf -lz -lZydis -liberty -lyaml -lm -o $@
@@ -134,6 +155,11 @@ $(BUILD)/tests/syscall_cost: $(BUILD)/obj/tests/bench/syscall_cost.o
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
+$(BUILD)/tests/probe_cost: $(BUILD)/obj/tests/bench/probe_cost.o $(BUILD)/obj/libload.a $(BUILD)/obj/libbase.a
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -lelf -lz -lpthread -o $@
+
 # The kernels of tests/vm/kernels in QEMU, two at a time; K='6.1 6.12' chooses. tools/hook_table shows what works where.
 .PHONY: test-vm run-vm
 test-vm:
@@ -145,7 +171,7 @@ run-vm: $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
 
 # What the demo and the bench run.
 .PHONY: programs
-programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost
+programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost $(BUILD)/tests/probe_cost
 	@:
 
 # ---------------------------------------------------------------- what a person types
@@ -176,15 +202,22 @@ VM_SPECS = $(foreach t,$(call pick,vm_6.1),"$(t)=tests/vm/matrix --fast") \
 	$(foreach t,$(call pick,vm_outcome),"$(t)=/usr/bin/python3 -B tests/vm/test_outcome.py")
 E2E_SPECS = $(foreach t,$(call pick,$(wildcard tests/e2e/test_*.py)),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
 
-run-tests: $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
+run-tests: targets $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
 	$(Q)tools/fetch_llama $(BUILD)/llama || true
 	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS) $(VM_SPECS)
+
+# Real servers, fetched into build/servers: tests/servers/run --help. SERVER='vllm triton' tests some of them.
+.PHONY: test-servers
+test-servers:
+	$(Q)tools/setup test
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tokscope $(BUILD)/tests/loadgen
+	$(Q)tests/servers/run $(SERVER)
 
 # Sets itself up on a fresh machine, builds, and shows the main job. DEMO_SECONDS=20 is the length of the load.
 demo:
 	+$(Q)tools/demo
 
-# What tokscope costs, as paired ratios; B='throughput syscalls rate vm' runs some of it.
+# What tokscope costs, as paired ratios; B='throughput syscalls probes rate vm' runs some of it.
 bench:
 	$(Q)tools/setup demo
 	$(Q)$(MAKE) --no-print-directory programs

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The socket backends sock and syscall; fentry and kprobe are in functions.bpf.h. The loader enables one of the four. */
+/*
+ * The socket backends sock and syscall; fentry and kprobe are in functions.bpf.h. The loader enables one of the four. Here
+ * as in lifecycle.bpf.c tracepoints are tp_btf or raw_tp: the kind `tp` needs tracefs, which not every machine mounts.
+ */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -9,6 +12,7 @@
 #include "file.bpf.h"
 #include "functions.bpf.h"
 #include "preempt.bpf.h"
+#include "probe.bpf.h"
 
 /* ------------------------------------------------------------------ sock: sock_send_length, sock_recv_length */
 
@@ -133,6 +137,7 @@ static __always_inline int on_sys_exit(const struct pt_regs *pt, bool direct, lo
 		return 0;
 	if (!target_of(bpf_get_current_pid_tgid() >> 32))
 		return 0;
+	/* Not bpf_get_current_task_btf, which 5.10 lacks. */
 	task = (struct task_struct *)bpf_get_current_task();
 	if (!call_of_exit(pt, direct, task_in_compat_call(task), &r, &call))
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Probes in servers: what user/probe compiles from packs and bpf/probe.bpf.c interprets. A site is one place in one
+ * Probes in servers: what user/probe compiles from packs and bpf/probe.bpf.h interprets. A site is one place in one
  * binary; its spec says what to read there and what becomes of it. The attach cookie names site and group.
  */
 #ifndef TKS_PROBE_H
@@ -13,6 +13,9 @@
 #define TKS_PROBE_STEPS	  8    /* steps of one read: bounds the longest dereference chain */
 #define TKS_PROBE_ACTIONS 8
 #define TKS_PROBE_TIMERS  16384 /* intervals under way */
+#define TKS_PROBE_CELLS	  8192	/* of all results: some 30 cells a histogram are in use */
+#define TKS_PROBE_GAUGES  1024	/* that are set */
+#define TKS_PROBE_SHARDS  8	/* a per-CPU array of 4096 rows would take 29 MB on 128 CPUs */
 
 /* A cookie: the site's row in the map of specs, and the group (one observed server) that its results are summed under. */
 #define TKS_PROBE_COOKIE(group, site) ((__u64)(group) << 32 | (__u32)(site))
@@ -30,6 +33,7 @@ enum tks_probe_op {
 	TKS_PROBE_SAVE, /* saved = accumulator */
 	TKS_PROBE_SUBTRACT, /* accumulator = saved - accumulator */
 	TKS_PROBE_DIVIDE,   /* /= imm, unsigned; imm > 0 */
+	TKS_PROBE_CAST, /* = its low `size` bytes, sign-extended where is_signed: an int in a register has a free upper half */
 };
 
 struct tks_probe_step {
@@ -80,12 +84,12 @@ struct tks_probe_site {
 	struct tks_probe_action action[TKS_PROBE_ACTIONS];
 };
 
-/* What became of a site's hits, per CPU. */
+/* What became of a site's hits. Kept TKS_PROBE_SHARDS times, by CPU, so that CPUs rarely share a line: row shard * SITES + site. */
 struct tks_probe_hits {
 	__u64 hits;	 /* all of them, those below included */
 	__u64 faults;	 /* memory could not be read */
 	__u64 filtered;	 /* outside of `only` */
-	__u64 off;	 /* after it had switched itself off */
+	__u64 off;	 /* not plausible, which switched it off; and all hits from then on */
 	__u64 unmatched; /* STOP without START */
 	__u64 restarted; /* START of a timer that ran: an exception left the function, or it was entered again */
 	__u64 lost; /* no room for a timer, a cell or a gauge */
@@ -104,10 +108,20 @@ struct tks_probe_cell_key {
 	__u16 cell; /* of tks_hist.h */
 };
 #define TKS_PROBE_COUNTER 0xffff
+#define TKS_PROBE_ZERO	  0xfffe /* of a histogram: its values of 0, which have no cell */
 
 struct tks_probe_cell {
 	__u64 count;
 	__u64 sum; /* of values; nanoseconds where the metric is a duration */
+};
+
+/* An interval under way; its value is the __u64 time it began. By process: forked workers have their objects at one address. */
+struct tks_probe_timer_key {
+	__u32 group;
+	__u32 tgid;
+	__u64 key; /* of the object; or the thread */
+	__u32 timer;
+	__u32 pad;
 };
 
 /* A gauge that was set. */

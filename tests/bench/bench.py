@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
 
-usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls rate vm
+usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls probes rate vm
 
 vm: `syscalls` in a kernel that has kprobes and fentry, under QEMU (VM_KERNEL=6.12; make test-vm sets it up).
 """
@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import harness as h  # noqa: E402
 
+PROBE_COST = os.path.join(h.BUILD, "tests", "probe_cost")
 SYSCALL_COST = os.path.join(h.BUILD, "tests", "syscall_cost")
 COST_ROUNDS = os.environ.get("COST_ROUNDS", "").split()  # set for the guest of vm(), which is slow
 RESULTS = {}
@@ -126,6 +127,16 @@ def all_syscalls(rounds, someone_else):
                 report(f"{backend}, {arm}: {call}", values, " ns", 0)
 
 
+# ---------------------------------------------------------------- ns per hit of a probe
+
+def probes(rounds):
+    say(f"cost of one hit of a probe in a server, by the instruction under it (paired; {os.uname().machine},"
+        f" {os.cpu_count()} CPUs, Linux {os.uname().release})")
+    out = subprocess.run(on_cpu(1, [PROBE_COST, str(rounds)]), check=True, stdout=subprocess.PIPE).stdout
+    for case, values in json.loads(out).items():
+        report(f"probe on {case}", values, " ns", 0)
+
+
 # ---------------------------------------------------------------- the same where there are kprobes and fentry
 
 def vm():
@@ -185,11 +196,13 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
     parser.add_argument("section", nargs="*")
     a = parser.parse_args()
-    sections = a.section or ["throughput", "syscalls", "rate", "vm"]
+    sections = a.section or ["throughput", "syscalls", "probes", "rate", "vm"]
     if "throughput" in sections:
         throughput(4 if a.quick else 8, 3 if a.quick else 4)
     if "syscalls" in sections:
         syscalls(1 if a.once else 3 if a.quick else 5)
+    if "probes" in sections:
+        probes(1 if a.once else 5 if a.quick else 9)
     if "rate" in sections:
         rate(2 if a.quick else 4)
     if "vm" in sections:

@@ -60,11 +60,12 @@ static void test_wake(void **state)
 
 static void test_failures(void **state)
 {
-	static const char *const labels[] = { "ring_full",  "user_read",   "segments",
-					      "no_buffer",  "compat",	   "scratch",
-					      "sock_map",   "pending_map", "return_missed",
-					      "target_map", "gpu_read",	   "gpu_layout",
-					      "gpu_cells",  "bad_record",  "bpf_recursion" };
+	static const char *const labels[] = { "ring_full",    "user_read",   "segments",
+					      "no_buffer",    "compat",	     "scratch",
+					      "sock_map",     "pending_map", "return_missed",
+					      "target_map",   "gpu_read",    "gpu_layout",
+					      "gpu_cells",    "probe_room",  "bad_record",
+					      "bpf_recursion" };
 	const size_t n = sizeof(labels) / sizeof(labels[0]);
 	const struct stage *s = *state;
 	struct loader_failure rows[16];

@@ -21,16 +21,21 @@
 static struct feature features[FEATURES_MAX];
 static int feature_count;
 
+static const struct feature *feature_named(const char *name)
+{
+	for (int i = 0; i < feature_count; i++)
+		if (!strcmp(features[i].name, name))
+			return &features[i];
+	return NULL;
+}
+
 /* What `feature probe` says of a socket backend. */
 static const struct feature *feature_of(enum socket_backend backend)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "socket_backend_%s", socket_backend_name(backend));
-	for (int i = 0; i < feature_count; i++)
-		if (!strcmp(features[i].name, name))
-			return &features[i];
-	return NULL;
+	return feature_named(name);
 }
 
 /* Ids only grow: programs above it were loaded since. */
@@ -89,6 +94,26 @@ static void check_unsupported(enum socket_backend backend, int err)
 	assert_string_not_equal(f->detail, "");
 }
 
+/* The loader goes on without probes where their program is refused: that must be for want of the helper alone. */
+static void check_probes(const struct loader *l, bool events)
+{
+	static struct loader_program rows[64];
+	const char *wanted = events || !feature_named("uprobe_multi_pid")->available
+				     ? "probe_single"
+				     : "probe_multi";
+	size_t n = loader_programs(l, rows, 64), found = 0;
+
+	assert_int_equal(loader_probes_supported(l), feature_named("uprobe_cookie")->available);
+	assert_true(n < 64);
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp(rows[i].name, "probe_", 6)) {
+			assert_string_equal(rows[i].name, wanted);
+			assert_true(rows[i].attached);
+			found++;
+		}
+	assert_int_equal(found, loader_probes_supported(l));
+}
+
 static void check(enum socket_backend backend, enum gpu_hook hook)
 {
 	const struct loader_ops ops = { 0 };
@@ -110,6 +135,7 @@ static void check(enum socket_backend backend, enum gpu_hook hook)
 	assert_int_equal(loader_backend(l), backend);
 	assert_int_equal(loader_gpu_hook(l), hook);
 	print_instructions(before, variant);
+	check_probes(l, false);
 	loader_free(l);
 }
 
@@ -134,6 +160,21 @@ static void syscall_gpu_kprobe(void **state)
 	check(SOCKET_BACKEND_SYSCALL, GPU_HOOK_KPROBE);
 }
 
+/* The program for perf events, where uprobe_multi has the other one loaded. */
+static void probes_by_events(void **state)
+{
+	const struct loader_ops ops = { 0 };
+	const struct loader_config config = { .ring_bytes = 1, .probe_events = true };
+	uint32_t before = newest_program();
+	struct loader *l = loader_new(&config, &ops, NULL);
+
+	(void)state;
+	assert_non_null(l);
+	print_instructions(before, "probe_events");
+	check_probes(l, true);
+	loader_free(l);
+}
+
 /* The loader takes it only where tp_btf is refused; `feature probe` loads it everywhere. */
 static void syscall_raw(void **state)
 {
@@ -156,13 +197,10 @@ static int probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fentry_gpu_off),
-		cmocka_unit_test(kprobe_gpu_off),
-		cmocka_unit_test(sock_gpu_off),
-		cmocka_unit_test(syscall_gpu_off),
-		cmocka_unit_test(syscall_gpu_tracepoint),
-		cmocka_unit_test(syscall_gpu_kprobe),
-		cmocka_unit_test(syscall_raw),
+		cmocka_unit_test(fentry_gpu_off),	  cmocka_unit_test(kprobe_gpu_off),
+		cmocka_unit_test(sock_gpu_off),		  cmocka_unit_test(syscall_gpu_off),
+		cmocka_unit_test(syscall_gpu_tracepoint), cmocka_unit_test(syscall_gpu_kprobe),
+		cmocka_unit_test(probes_by_events),	  cmocka_unit_test(syscall_raw),
 	};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

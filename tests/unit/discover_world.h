@@ -3,6 +3,7 @@
 #ifndef TESTS_DISCOVER_WORLD_H
 #define TESTS_DISCOVER_WORLD_H
 
+#include "discover_rules.h"
 #include "discover_tree.h"
 
 #include <arpa/inet.h>
@@ -87,6 +88,7 @@ __attribute__((unused)) static int scan_with(struct world *w, struct discovery_c
 
 	c.proc_root = w->tree.root;
 	c.host_id = "host";
+	c.rules = test_rules;
 	w->d = discovery_new(&c, &ops, w);
 	assert_non_null(w->d);
 	return discovery_scan(w->d, w->now);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* engines.def: what is taken for an inference server, and what is not. */
+/* The rules of the built-in packs: what is taken for an inference server, and what is not. */
 #include "discover_tree.h"
 
 #include "discover/engine.h"
+#include "probe/pack.h"
+
+static struct packs packs;
+static struct engine_rules rules;
 
 static bool match(struct engine_match *m, const char *exe, const char *cmdline)
 {
@@ -13,7 +17,7 @@ static bool match(struct engine_match *m, const char *exe, const char *cmdline)
 	snprintf(words, sizeof(words), "%s", cmdline);
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
 		argv[argc++] = w;
-	return engine_match_program(m, exe, argv, argc);
+	return engine_match_program(m, &rules, exe, argv, argc);
 }
 
 static void test_servers(void **state)
@@ -141,7 +145,7 @@ static void test_mapped_files(void **state)
 	tree_process(&t, 1, 0, "/bin/x", "x");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		tree_file(&t, 1, "maps", rows[i][0]);
-		assert_true(engine_match_maps(&m, t.root, 1));
+		assert_true(engine_match_maps(&m, &rules, t.root, 1));
 		assert_string_equal(m.engine, rows[i][1]);
 		assert_string_equal(m.reason, rows[i][2]);
 		assert_true(m.by_maps);
@@ -150,8 +154,8 @@ static void test_mapped_files(void **state)
 		&t, 1, "maps",
 		"7f00-7f01 rw-p 00000000 00:00 0    [heap]\n7f02-7f03 r-xp 0 08:01 2   "
 		"/usr/lib/libllamas.so\n7f04-7f05 r-xp 0 08:01 2   /home/llama-server/bin/tool\n\n");
-	assert_false(engine_match_maps(&m, t.root, 1));
-	assert_false(engine_match_maps(&m, t.root, 2));
+	assert_false(engine_match_maps(&m, &rules, t.root, 1));
+	assert_false(engine_match_maps(&m, &rules, t.root, 2));
 	tree_remove(t.root);
 }
 
@@ -162,8 +166,24 @@ static void test_hostile_names(void **state)
 	const char *argv[] = { "VLLM::\n\x1b[31m\xff\xc3\xa9" };
 
 	(void)state;
-	assert_true(engine_match_program(&m, "", argv, 1));
+	assert_true(engine_match_program(&m, &rules, "", argv, 1));
 	assert_string_equal(m.reason, "process title VLLM::??[31m?\xc3\xa9");
+}
+
+static int load(void **state)
+{
+	(void)state;
+	if (packs_builtin(&packs))
+		return -1;
+	rules = (struct engine_rules){ packs.rules, packs.rule_count };
+	return 0;
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	packs_free(&packs);
+	return 0;
 }
 
 int main(void)
@@ -174,5 +194,5 @@ int main(void)
 		cmocka_unit_test(test_hostile_names),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, load, unload);
 }

@@ -2,12 +2,6 @@
 /* Health of the connection on the request record: growth of the kernel's counts, and what is not known. */
 #include "track_world.h"
 
-/* include/net/tcp_states.h */
-enum {
-	CLOSE_WAIT = 8,
-	LAST_ACK = 9
-};
-
 /* CONFIG_HZ=250 */
 static const struct tracker_config ticks = { .tick_ns = 4 * MS };
 

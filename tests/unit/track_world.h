@@ -310,4 +310,36 @@ static __attribute__((unused)) void answer_json(struct link *l, int status, cons
 #define LAST "0\r\n\r\n"
 #define CHAT "/v1/chat/completions"
 
+/* include/net/tcp_states.h */
+enum {
+	FIN_WAIT1 = 4,
+	CLOSE = 7,
+	CLOSE_WAIT = 8,
+	LAST_ACK = 9
+};
+
+static __attribute__((unused)) struct request_record *only(struct world *w)
+{
+	assert_int_equal(w->count, 1);
+	return &w->records[0];
+}
+
+static __attribute__((unused)) void begin_stream(struct link *l)
+{
+	ask_json(l, CHAT, "{\"stream\":true}");
+	answer(l, SSE_HEAD);
+	chunk(l, ROLE);
+	chunk(l, TOKEN);
+}
+
+static __attribute__((unused)) void assert_aborted(struct world *w, int64_t wasted)
+{
+	struct request_record *r = only(w);
+
+	assert_int_equal(r->outcome, OUTCOME_ABORTED);
+	assert_string_equal(r->error_type, "");
+	assert_int_equal(r->wasted_tokens, wasted);
+	assert_true(isnan(r->tpot_s));
+}
+
 #endif

@@ -17,6 +17,8 @@ void config_init(struct config *c)
 		.log_level = LOG_LEVEL_INFO,
 		.backend = SOCKET_BACKEND_AUTO,
 		.gpu_hook = GPU_HOOK_AUTO,
+		.packs_folder = "/etc/tokscope/packs.d",
+		.probe_budget = 2,
 		.listen = "127.0.0.1:9464",
 	};
 }
@@ -57,7 +59,7 @@ static int parse_bytes(const char *text, uint64_t *out)
 	return *end ? -EINVAL : 0;
 }
 
-static int parse_seconds(const char *text, double *out)
+static int parse_decimal(const char *text, double *out)
 {
 	char *end;
 
@@ -118,12 +120,14 @@ static int assign(const struct option_spec *o, struct config *c, char *text)
 		return parse_unsigned(text, UINT64_MAX, field);
 	case OPTION_BYTES:
 		return parse_bytes(text, field);
-	case OPTION_SECONDS:
-		return parse_seconds(text, field);
+	case OPTION_DECIMAL:
+		return parse_decimal(text, field);
 	case OPTION_BACKEND:
 		return assign_name(field, socket_backend_parse(text));
 	case OPTION_GPU_HOOK:
 		return assign_name(field, gpu_hook_parse(text));
+	case OPTION_PROBE_SET:
+		return assign_name(field, probe_set_parse(text));
 	case OPTION_LOG_LEVEL:
 		return assign_name(field, log_level_parse(text));
 	}
@@ -219,7 +223,7 @@ int args_parse(const struct command *cmd, int argc, char **argv, struct config *
 	}
 	c->operands = argv + optind;
 	c->operand_count = argc - optind;
-	if (c->operand_count && cmd->run != cmd_help) {
+	if (c->operand_count && !(cmd->groups & OPERANDS)) {
 		fprintf(stderr, "tokscope: unexpected argument '%s'\n", c->operands[0]);
 		return usage(cmd);
 	}

@@ -19,52 +19,6 @@ const struct option_spec options[] = {
 };
 const size_t option_count = sizeof(options) / sizeof(options[0]);
 
-#define WORD_MAX 32
-
-/* Levenshtein distance of two words of at most WORD_MAX characters; longer ones are never near. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
-const char *suggest(const char *word, const char *(*candidate)(size_t i), size_t count)
-{
-	size_t nearest = strlen(word) / 3 + 2;
-	const char *name = NULL;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t d = distance(word, candidate(i));
-
-		if (d < nearest) {
-			nearest = d;
-			name = candidate(i);
-		}
-	}
-	return name;
-}
-
 static const char *object_name(size_t i)
 {
 	return commands[i].object;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/suggest.h"
 #include "cli/config.h"
 
 enum option_group {
@@ -18,6 +19,12 @@ enum option_group {
 	DECODE = 1 << 7,
 	HELP = 1 << 8,
 	GPU = 1 << 9,
+	PACKS = 1 << 10,
+	CHECK = 1 << 11,
+	PROBES = 1 << 13,
+	WATCH = 1 << 14,
+	SHOW = 1 << 15,
+	OPERANDS = 1 << 12, /* no options: the command takes words */
 };
 
 enum option_kind {
@@ -27,9 +34,10 @@ enum option_kind {
 	OPTION_NUMBERS,
 	OPTION_COUNT,
 	OPTION_BYTES,
-	OPTION_SECONDS,
+	OPTION_DECIMAL,
 	OPTION_BACKEND,
 	OPTION_GPU_HOOK,
+	OPTION_PROBE_SET,
 	OPTION_LOG_LEVEL,
 };
 
@@ -74,8 +82,6 @@ int args_parse(const struct command *cmd, int argc, char **argv, struct config *
 void help_all(FILE *out);
 void help_command(FILE *out, const struct command *cmd);
 void help_man(FILE *out);
-/* The candidate nearest to word by edit distance, or NULL when none is near. */
-const char *suggest(const char *word, const char *(*candidate)(size_t i), size_t count);
 
 #define COMMAND(fn, ...) int fn(const struct config *c);
 #include "cli/commands.def"

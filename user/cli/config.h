@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attach/probes.h"
 #include "base/log.h"
 #include "load/loader.h"
 
@@ -34,6 +35,12 @@ struct config {
 	bool bpf_stats;
 	int gpu_hook; /* enum gpu_hook */
 	const char *gpu_majors;
+	/* probe packs */
+	const char *packs_folder;
+	int probe_set;	     /* enum probe_set */
+	double probe_budget; /* percent of one core for each traced process; 0: no limit */
+	const char *library; /* probe watch */
+	const char *binary;  /* probe check */
 	/* agent */
 	const char *listen;
 	const char *records;

@@ -4,22 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/labels.h"
 #include "gpu/latency.h"
 #include "gpu/memory.h"
 #include "gpu/names.h"
-
-#define NUMBER_MAX 12 /* a 32-bit number as text */
 
 struct gpu_metrics {
 	struct registry *registry;
 	struct gpu_memory *memory;
 	struct gpu_latency *latency;
-};
-
-/* Label values of one measurement and the memory that they are in. */
-struct labels {
-	const char *values[METRIC_LABELS_MAX];
-	char port[NUMBER_MAX], gpu[NUMBER_MAX];
 };
 
 struct gpu_metrics *gpu_metrics_new(struct registry *r)
@@ -55,33 +48,20 @@ static const struct server *server_of(const struct discovery *d, uint32_t tgid)
 	return discovery_resolve(d, tgid, &none);
 }
 
-/* S of metrics.def. Returns how many labels that is. */
-static size_t server_labels(struct labels *l, const struct server *s)
-{
-	snprintf(l->port, sizeof(l->port), "%u", s->port);
-	l->values[0] = s->service_name;
-	l->values[1] = s->instance_id;
-	l->values[2] = s->engine;
-	l->values[3] = s->address;
-	l->values[4] = s->port ? l->port : NULL;
-	return 5;
-}
-
 static const char *gpu_label(struct labels *l, uint32_t gpu)
 {
 	if (gpu == TKS_GPU_UNKNOWN)
 		return "unknown";
-	snprintf(l->gpu, sizeof(l->gpu), "%u", gpu);
-	return l->gpu;
+	snprintf(l->number, sizeof(l->number), "%u", gpu);
+	return l->number;
 }
 
 /* ------------------------------------------------------------------ memory */
 
 static void usage_labels(struct labels *l, const struct server *s, uint32_t gpu)
 {
-	size_t n = server_labels(l, s);
-
-	l->values[n] = gpu_label(l, gpu);
+	labels_of_server(l, s);
+	l->values[SERVER_LABELS] = gpu_label(l, gpu);
 }
 
 /* The processes of a server together: pids are no labels. `rows` of them have, or have had, memory on that GPU. */
@@ -122,11 +102,12 @@ static void count_failure(struct gpu_metrics *g, const struct discovery *d, cons
 {
 	const struct server *s = server_of(d, r->h.tgid);
 	struct labels l = { 0 };
-	size_t n = s ? server_labels(&l, s) : 5;
 
-	l.values[n++] = gpu_label(&l, gpu_memory_gpu(g->memory, r));
-	l.values[n++] = gpu_class_name(r->class_number);
-	l.values[n] = gpu_error_type(r->ret, r->status);
+	if (s)
+		labels_of_server(&l, s);
+	l.values[SERVER_LABELS] = gpu_label(&l, gpu_memory_gpu(g->memory, r));
+	l.values[SERVER_LABELS + 1] = gpu_class_name(r->class_number);
+	l.values[SERVER_LABELS + 2] = gpu_error_type(r->ret, r->status);
 	registry_add(g->registry, M_GPU_ALLOCATION_FAILURES, s ? s->id : 0, l.values, 1);
 }
 

@@ -67,7 +67,8 @@ void help_command(FILE *out, const struct command *cmd)
 {
 	fprintf(out, "Usage: ");
 	print_name(out, cmd);
-	fprintf(out, " [OPTION]...\n\n%s\n\nOptions:\n", cmd->summary);
+	fprintf(out, " [OPTION]...%s\n\n%s\n\nOptions:\n",
+		cmd->groups & OPERANDS ? " ARGUMENT..." : "", cmd->summary);
 	print_options(out, cmd->groups);
 	fprintf(out, "\nExamples:\n");
 	print_lines(out, "  ", cmd->examples);

@@ -62,24 +62,19 @@ static json_t *scan(const struct config *c)
 {
 	static const struct discovery_ops ops = { .select = ignore_select,
 						  .unselect = ignore_unselect };
-	struct discovery *d = session_discovery(c, &ops, NULL);
+	struct packs *packs = packs_open(c->packs_folder);
+	struct discovery *d = packs ? session_discovery(c, packs, &ops, NULL) : NULL;
+	int err = d ? discovery_scan(d, clock_monotonic_ns()) : 0;
+	json_t *list = d && err >= 0 ? json_array() : NULL;
 	const struct server *s;
 	size_t cursor = 0;
-	json_t *list;
-	int err;
 
-	if (!d)
-		return NULL;
-	err = discovery_scan(d, clock_monotonic_ns());
-	if (err < 0) {
+	if (err < 0)
 		log_error("cannot scan /proc: %s", strerror(-err));
-		discovery_free(d);
-		return NULL;
-	}
-	list = json_array();
-	while ((s = discovery_next(d, &cursor)))
+	while (list && (s = discovery_next(d, &cursor)))
 		json_array_append_new(list, server_status_object(s, NULL));
 	discovery_free(d);
+	packs_close(packs);
 	return list;
 }
 

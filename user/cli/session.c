@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/interrupt.h"
 #include "cli/privilege.h"
 #include "gpu/majors.h"
 
@@ -18,20 +18,33 @@
 #define DISCOVERY_NS (100 * NSEC_PER_MSEC)
 #define HOUSEKEEP_NS NSEC_PER_SEC
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
 /* ------------------------------------------------------------------ loader -> tracker, discovery */
 
 static void process_gone(struct session *s, uint32_t tgid)
 {
+	if (s->probes)
+		probes_drop_process(s->probes, tgid);
 	if (s->ops->process_gone)
 		s->ops->process_gone(s->ctx, tgid);
+}
+
+static void on_process(struct session *s, const struct tks_proc *p)
+{
+	if (p->event == TKS_PROC_EXIT) {
+		tracker_process_exit(s->tracker, p->h.tgid, p->h.time_ns);
+		process_gone(s, p->h.tgid);
+	}
+	if (p->event == TKS_PROC_EXEC && s->probes)
+		probes_exec_process(s->probes, p->h.tgid);
+	discovery_proc_event(s->discovery, p);
+}
+
+static void on_probe(struct session *s, const struct tks_probe_event *e)
+{
+	struct engine_event event;
+
+	if (s->probes && probes_event(s->probes, e, &event))
+		tracker_engine_event(s->tracker, &event);
 }
 
 static void on_record(void *ctx, const struct tks_header *h)
@@ -46,16 +59,12 @@ static void on_record(void *ctx, const struct tks_header *h)
 	case TKS_KIND_SOCK_STATE:
 		tracker_sock_state(s->tracker, (const struct tks_sock_state *)h);
 		break;
-	case TKS_KIND_PROC: {
-		const struct tks_proc *p = (const struct tks_proc *)h;
-
-		if (p->event == TKS_PROC_EXIT) {
-			tracker_process_exit(s->tracker, h->tgid, h->time_ns);
-			process_gone(s, h->tgid);
-		}
-		discovery_proc_event(s->discovery, p);
+	case TKS_KIND_PROC:
+		on_process(s, (const struct tks_proc *)h);
 		break;
-	}
+	case TKS_KIND_PROBE:
+		on_probe(s, (const struct tks_probe_event *)h);
+		break;
 	case TKS_KIND_GPU:
 		if (s->ops->gpu)
 			s->ops->gpu(s->ctx, (const struct tks_gpu *)h);
@@ -71,6 +80,8 @@ static int on_select(void *ctx, uint32_t pid)
 {
 	struct session *s = ctx;
 
+	if (s->probes)
+		probes_add_process(s->probes, pid);
 	return loader_select(s->loader, pid);
 }
 
@@ -106,6 +117,21 @@ static const struct discovery_ops discovery_ops = {
 	.found = on_found,
 	.retired = on_retired,
 };
+
+/* A probe has no socket: the server is that of the process. */
+static uint32_t on_probes_server(void *ctx, uint32_t pid, const char **engine)
+{
+	static const struct tks_sock none;
+	const struct session *s = ctx;
+	const struct server *server = discovery_resolve(s->discovery, pid, &none);
+
+	if (!server)
+		return 0;
+	*engine = discovery_engine(s->discovery, pid) ?: server->engine;
+	return server->id;
+}
+
+static const struct probes_ops probes_ops = { .server = on_probes_server };
 
 /* ------------------------------------------------------------------ tracker -> discovery, loader, consumer */
 
@@ -166,8 +192,8 @@ static const struct tracker_ops tracker_ops = {
 /* ------------------------------------------------------------------ open, run, close */
 
 /* discovery_new() copies, so the short-lived array of 16-bit ports is fine. */
-struct discovery *session_discovery(const struct config *c, const struct discovery_ops *ops,
-				    void *ctx)
+struct discovery *session_discovery(const struct config *c, const struct packs *packs,
+				    const struct discovery_ops *ops, void *ctx)
 {
 	_cleanup_free_ uint16_t *ports = calloc(c->ports.count + 1, sizeof(*ports));
 	struct discovery_config dc = {
@@ -177,6 +203,7 @@ struct discovery *session_discovery(const struct config *c, const struct discove
 		.port_count = c->ports.count,
 		.comms = c->comms.items,
 		.comm_count = c->comms.count,
+		.rules = { packs->rules, packs->rule_count },
 		.proc_root = "/proc",
 	};
 	struct discovery *d;
@@ -195,6 +222,21 @@ struct discovery *session_discovery(const struct config *c, const struct discove
 	if (!d)
 		log_error("cannot start discovery: %s", strerror(errno));
 	return d;
+}
+
+/* Requests are traced without them, too. */
+static void open_probes(struct session *s, const struct config *c)
+{
+	const struct probes_config pc = { .packs = s->packs,
+					  .full = c->probe_set == PROBES_FULL,
+					  .budget = c->probe_budget / 100 };
+
+	if (c->probe_set == PROBES_OFF)
+		return;
+	s->probes = probes_new(&pc, s->loader, &probes_ops, s);
+	if (!s->probes)
+		log_warn("functions of servers are not probed: %s; see `tokscope feature probe`",
+			 strerror(errno));
 }
 
 int session_open(struct session *s, const struct config *c, const struct session_ops *ops,
@@ -216,9 +258,12 @@ int session_open(struct session *s, const struct config *c, const struct session
 		return -EINVAL;
 	}
 	privilege_protect();
-	s->tracker = tracker_new(&tc, &tracker_ops, s);
-	s->discovery = s->tracker ? session_discovery(c, &discovery_ops, s) : NULL;
+	s->packs = packs_open(c->packs_folder);
+	s->tracker = s->packs ? tracker_new(&tc, &tracker_ops, s) : NULL;
+	s->discovery = s->tracker ? session_discovery(c, s->packs, &discovery_ops, s) : NULL;
 	s->loader = s->discovery ? loader_new(&lc, &loader_ops, s) : NULL;
+	if (s->loader)
+		open_probes(s, c);
 	err = s->loader ? discovery_scan(s->discovery, clock_monotonic_ns()) : -errno;
 	if (err < 0) {
 		session_close(s);
@@ -228,22 +273,13 @@ int session_open(struct session *s, const struct config *c, const struct session
 	return 0;
 }
 
-static void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 int session_run(struct session *s, double duration_s)
 {
 	struct pollfd pfd = { .fd = loader_poll_fd(s->loader), .events = POLLIN };
 	uint64_t start = clock_monotonic_ns(), discovered = 0, kept = 0;
 
-	catch_signals();
-	while (!interrupted && !s->stop) {
+	interrupt_catch();
+	while (!interrupted() && !s->stop) {
 		uint64_t now;
 		int err;
 
@@ -255,6 +291,8 @@ int session_run(struct session *s, double duration_s)
 		now = clock_monotonic_ns();
 		if (now - discovered >= DISCOVERY_NS) {
 			discovery_tick(s->discovery, now);
+			if (s->probes)
+				probes_tick(s->probes, now);
 			discovered = now;
 		}
 		if (now - kept >= HOUSEKEEP_NS) {
@@ -274,8 +312,12 @@ void session_close(struct session *s)
 {
 	tracker_free(s->tracker);
 	s->tracker = NULL;
+	probes_free(s->probes);
+	s->probes = NULL;
 	loader_free(s->loader);
 	s->loader = NULL;
 	discovery_free(s->discovery);
 	s->discovery = NULL;
+	packs_close(s->packs);
+	s->packs = NULL;
 }

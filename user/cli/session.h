@@ -8,9 +8,11 @@
 
 #include <stdbool.h>
 
+#include "attach/probes.h"
 #include "cli/config.h"
 #include "discover/discovery.h"
 #include "load/loader.h"
+#include "probe/pack.h"
 #include "track/tracker.h"
 
 struct session_ops {
@@ -30,7 +32,9 @@ struct session_ops {
 };
 
 struct session {
+	struct packs *packs;
 	struct loader *loader;
+	struct probes *probes; /* NULL: not wanted, or not possible here */
 	struct discovery *discovery;
 	struct tracker *tracker;
 	const struct session_ops *ops;
@@ -39,9 +43,9 @@ struct session {
 	bool stop;	  /* set by a consumer to leave session_run() */
 };
 
-/* Discovery as the command line asks for it. NULL with errno set, after logging. */
-struct discovery *session_discovery(const struct config *c, const struct discovery_ops *ops,
-				    void *ctx);
+/* Discovery as the command line asks for it; packs must outlive it. NULL with errno set, after logging. */
+struct discovery *session_discovery(const struct config *c, const struct packs *packs,
+				    const struct discovery_ops *ops, void *ctx);
 
 /* Loads, attaches, scans. Returns 0 or negative errno after logging what failed. */
 int session_open(struct session *s, const struct config *c, const struct session_ops *ops,

@@ -49,6 +49,7 @@ struct discovery *discovery_new(const struct discovery_config *config,
 		return NULL;
 	d->ops = *ops;
 	d->ctx = ctx;
+	d->rules = config->rules;
 	d->proc_root = config->proc_root;
 	d->self = getpid();
 	if (config->host_id)
@@ -126,7 +127,7 @@ static void on_exec(struct discovery *d, const struct tks_proc *ev)
 		return;
 	was = p->match.engine;
 	examine_again(d, p);
-	if (was != p->match.engine && !p->hand)
+	if (!engine_same(was, p->match.engine) && !p->hand)
 		roster_leave(p, ev->h.time_ns);
 	p->looks = 0;
 	examine_sockets(d, p, ev->h.time_ns);
@@ -226,6 +227,24 @@ const struct server *discovery_next(const struct discovery *d, size_t *cursor)
 	if (*cursor >= d->roster.server_count)
 		return NULL;
 	return &d->roster.servers[(*cursor)++]->s;
+}
+
+const char *discovery_engine(const struct discovery *d, uint32_t pid)
+{
+	const struct process *p = roster_process(&d->roster, pid);
+
+	return p ? p->match.engine : NULL;
+}
+
+const struct server *discovery_by_id(const struct discovery *d, uint32_t server_id)
+{
+	const struct server *s;
+	size_t cursor = 0;
+
+	while ((s = discovery_next(d, &cursor)))
+		if (s->id == server_id)
+			return s;
+	return NULL;
 }
 
 size_t discovery_pids(const struct discovery *d, uint32_t server_id, uint32_t *pids, size_t max)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds inference servers: mapped libraries, executable, argv (engines.def) and listening sockets; at start by one scan
+ * Finds inference servers: mapped libraries, executable, argv (the rules of the probe packs) and
+ * listening sockets; at start by one scan
  * of /proc, later by kernel events (struct tks_proc) and a 1 s look at unix listeners.
  */
 #ifndef DISCOVER_DISCOVERY_H
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "discover/engine.h"
 #include "discover/server.h"
 #include "tks_record.h"
 
@@ -20,8 +22,9 @@ struct discovery_config {
 	size_t port_count;
 	const char *const *comms; /* exact /proc/PID/comm */
 	size_t comm_count;
-	const char *proc_root; /* "/proc"; tests point it at a tree of their own */
-	const char *host_id;   /* NULL: read /etc/machine-id, else the hostname */
+	struct engine_rules rules; /* how engines are recognised */
+	const char *proc_root;	   /* "/proc"; tests point it at a tree of their own */
+	const char *host_id;	   /* NULL: read /etc/machine-id, else the hostname */
 };
 
 struct discovery_ops {
@@ -35,7 +38,7 @@ struct discovery_ops {
 
 struct discovery;
 
-/* Copies what config and ops hold, except host_id and proc_root, which must outlive it. NULL with errno set. */
+/* Copies what config and ops hold, except rules, host_id and proc_root, which must outlive it. NULL with errno set. */
 struct discovery *discovery_new(const struct discovery_config *config,
 				const struct discovery_ops *ops, void *ctx);
 void discovery_free(struct discovery *d);
@@ -56,6 +59,10 @@ const struct server *discovery_resolve(const struct discovery *d, uint32_t tgid,
 
 /* Iteration over all servers, gone ones included: *cursor starts at 0; NULL at the end. */
 const struct server *discovery_next(const struct discovery *d, size_t *cursor);
+/* The engine that a process runs by itself, whatever server it is a part of; NULL: no rule tells. */
+const char *discovery_engine(const struct discovery *d, uint32_t pid);
+/* NULL: it is retired, or never was. */
+const struct server *discovery_by_id(const struct discovery *d, uint32_t server_id);
 /* Process ids of one server; returns how many there are (may exceed max). */
 size_t discovery_pids(const struct discovery *d, uint32_t server_id, uint32_t *pids, size_t max);
 

@@ -10,26 +10,6 @@
 
 #define MAPS_READ_MAX (4 << 20) /* 100 bytes a line; vLLM has some 5 000 of them */
 
-enum source {
-	PROGRAM,
-	TITLE,
-	MAPS,
-};
-
-static const struct rule {
-	const char *engine;
-	enum engine_role role;
-	enum source source;
-	const char *glob;
-	const char *word; /* NULL: any */
-} rules[] = {
-#define RULE(engine, role, source, glob, word) { engine, ENGINE_##role, source, glob, word },
-#include "discover/engines.def"
-#undef RULE
-};
-
-#define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
-
 /* ------------------------------------------------------------------ what a command line runs */
 
 /* Programs whose first argument that is no option is the program; `options` take a value of their own. */
@@ -90,25 +70,26 @@ static int program_word(const char *const *argv, int argc)
 
 /* ------------------------------------------------------------------ matching */
 
-static void accept(struct engine_match *m, const struct rule *r, const char *how, const char *what)
+static void accept(struct engine_match *m, const struct engine_rule *r, const char *how,
+		   const char *what)
 {
 	char reason[SERVER_REASON_MAX * 2];
 
 	m->engine = r->engine;
 	m->role = r->role;
-	m->by_maps = r->source == MAPS;
+	m->by_maps = r->source == ENGINE_MAPS;
 	snprintf(reason, sizeof(reason), "%s %.100s%s%s", how, what, r->word ? " " : "",
 		 r->word ? r->word : "");
 	text_copy(m->reason, sizeof(m->reason), reason);
 }
 
-static bool fits(const struct rule *r, const char *name, const char *next)
+static bool fits(const struct engine_rule *r, const char *name, const char *next)
 {
 	return !fnmatch(r->glob, name, 0) && (!r->word || (next && !strcmp(next, r->word)));
 }
 
-bool engine_match_program(struct engine_match *m, const char *exe, const char *const *argv,
-			  int argc)
+bool engine_match_program(struct engine_match *m, const struct engine_rules *rules, const char *exe,
+			  const char *const *argv, int argc)
 {
 	int at = program_word(argv, argc);
 	const char *program = at < argc ? text_basename(argv[at]) : "";
@@ -117,12 +98,12 @@ bool engine_match_program(struct engine_match *m, const char *exe, const char *c
 
 	memset(m, 0, sizeof(*m));
 	exe = text_basename(exe);
-	for (const struct rule *r = rules; r < rules + RULE_COUNT; r++) {
-		if (r->source == TITLE && fits(r, title, NULL))
+	for (const struct engine_rule *r = rules->items; r < rules->items + rules->count; r++) {
+		if (r->source == ENGINE_TITLE && fits(r, title, NULL))
 			accept(m, r, "process title", title);
-		else if (r->source == PROGRAM && fits(r, exe, argc > 1 ? argv[1] : NULL))
+		else if (r->source == ENGINE_PROGRAM && fits(r, exe, argc > 1 ? argv[1] : NULL))
 			accept(m, r, "executable", exe);
-		else if (r->source == PROGRAM && fits(r, program, next))
+		else if (r->source == ENGINE_PROGRAM && fits(r, program, next))
 			accept(m, r, "runs", program);
 		else
 			continue;
@@ -132,7 +113,7 @@ bool engine_match_program(struct engine_match *m, const char *exe, const char *c
 }
 
 struct maps_search {
-	const struct rule *best;
+	const struct engine_rule *rules, *best;
 	char name[PROCFS_LINE_MAX + 1]; /* basename of the file that fits it */
 };
 
@@ -144,8 +125,8 @@ static bool maps_line(void *ctx, char *line)
 
 	if (!path)
 		return false;
-	for (const struct rule *r = rules; r < s->best; r++) {
-		if (r->source != MAPS || fnmatch(r->glob, path, 0))
+	for (const struct engine_rule *r = s->rules; r < s->best; r++) {
+		if (r->source != ENGINE_MAPS || fnmatch(r->glob, path, 0))
 			continue;
 		s->best = r;
 		snprintf(s->name, sizeof(s->name), "%s", text_basename(path));
@@ -153,14 +134,20 @@ static bool maps_line(void *ctx, char *line)
 	return false;
 }
 
-bool engine_match_maps(struct engine_match *m, const char *proc_root, uint32_t pid)
+bool engine_match_maps(struct engine_match *m, const struct engine_rules *rules,
+		       const char *proc_root, uint32_t pid)
 {
-	struct maps_search s = { .best = rules + RULE_COUNT };
+	const struct engine_rule *end = rules->items + rules->count;
+	struct maps_search s = { .rules = rules->items, .best = end };
 
 	memset(m, 0, sizeof(*m));
-	if (procfs_lines(proc_root, pid, "maps", MAPS_READ_MAX, maps_line, &s) < 0 ||
-	    s.best == rules + RULE_COUNT)
+	if (procfs_lines(proc_root, pid, "maps", MAPS_READ_MAX, maps_line, &s) < 0 || s.best == end)
 		return false;
 	accept(m, s.best, "maps", s.name);
 	return true;
+}
+
+bool engine_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
 }

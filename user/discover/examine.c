@@ -59,7 +59,7 @@ static void identify(struct discovery *d, struct process *p, const struct procfs
 		exe[0] = '\0';
 	if (procfs_netns(d->proc_root, p->pid, &p->netns))
 		p->netns = 0;
-	engine_match_program(&p->match, exe, argv, argc > 0 ? argc : 0);
+	engine_match_program(&p->match, &d->rules, exe, argv, argc > 0 ? argc : 0);
 	p->hand = has_pid(d, p->pid) ? "--pid" : has_comm(d, st->comm) ? "--comm" : NULL;
 }
 
@@ -149,7 +149,8 @@ static struct process *ancestor(struct discovery *d, const struct process *p, en
 			return up;
 		if (kin == KIN_HAND && up->hand)
 			return up;
-		if (kin == KIN_ENGINE && up->match.engine && up->match.engine == p->match.engine)
+		if (kin == KIN_ENGINE && up->match.engine &&
+		    engine_same(up->match.engine, p->match.engine))
 			return up;
 	}
 	return NULL;
@@ -316,7 +317,8 @@ static void match_maps(struct discovery *d, struct process *p, const struct owne
 		return;
 	if (p->looks > LOOKS_MAX)
 		return;
-	if (!engine_match_maps(&p->match, d->proc_root, p->pid) && p->looks < LOOKS_MAX) {
+	if (!engine_match_maps(&p->match, &d->rules, d->proc_root, p->pid) &&
+	    p->looks < LOOKS_MAX) {
 		p->look_ns = now_ns + look_after_ns[p->looks];
 		d->pending = true;
 	}

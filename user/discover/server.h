@@ -17,7 +17,7 @@
  */
 struct server {
 	uint32_t id; /* > 0 */
-	/* Label tokscope_server: "llama.cpp", "vllm", ..., "unknown"; static storage. */
+	/* Label tokscope_server: "llama.cpp", "vllm", ..., "unknown"; the rule's. */
 	const char *engine;
 	char service_name[SERVER_NAME_MAX];
 	char instance_id[SERVER_INSTANCE_MAX]; /* service.instance.id (design.md 6, Identity) */

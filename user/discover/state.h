@@ -18,6 +18,7 @@ struct listener {
 struct discovery {
 	struct discovery_ops ops;
 	void *ctx;
+	struct engine_rules rules;
 	const char *proc_root;
 	char host_id[256];
 	uint32_t self; /* our own pid: never selected */

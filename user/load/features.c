@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@ enum try {
 	TRY_ATTACH,
 	TRY_UPROBE,
 	TRY_UPROBE_MULTI,
+	TRY_UPROBE_MULTI_PID,
 	TRY_PERF_EVENT,
 };
 
@@ -35,7 +37,7 @@ static const struct row {
 
 #define COOKIE 1
 
-/* What the probes are placed on: a function that nobody calls while they are. */
+/* What the probes are placed on. */
 __attribute__((noinline)) static void probe_target(void)
 {
 	__asm__ volatile("");
@@ -104,6 +106,7 @@ static struct bpf_link *attach(const struct bpf_program *p, enum try try)
 	case TRY_UPROBE:
 		return attach_uprobe(p, strstr(bpf_program__name(p), "cookie"));
 	case TRY_UPROBE_MULTI:
+	case TRY_UPROBE_MULTI_PID:
 		return attach_uprobe_multi(p);
 	case TRY_PERF_EVENT:
 		return attach_perf_event(p);
@@ -122,9 +125,34 @@ static bool program_of(const struct bpf_program *p, const char *name)
 	       (!program[len] || (program[len] == '_' && strlen(program + len) == 2));
 }
 
+static void *call_probe_target(void *unused)
+{
+	probe_target();
+	return unused;
+}
+
+/* 6.6 to 6.9 see the thread whose id was given and no other one of the process (46ba0e49b642). */
+static bool hit_from_thread(const struct features_bpf *skel, struct feature *out)
+{
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, call_probe_target, NULL);
+
+	if (err) {
+		snprintf(out->detail, sizeof(out->detail), "cannot be tried: %s", strerror(err));
+		return false;
+	}
+	pthread_join(thread, NULL);
+	if (skel->bss->probe_hits == COOKIE)
+		return true;
+	snprintf(out->detail, sizeof(out->detail),
+		 "sees one thread of a process only (Linux 6.6 to 6.9)");
+	return false;
+}
+
 static bool try_attach(const struct features_bpf *skel, const struct row *row, struct feature *out)
 {
 	struct bpf_program *p;
+	bool seen = true;
 
 	bpf_object__for_each_program(p, skel->obj) {
 		struct bpf_link *link;
@@ -137,9 +165,11 @@ static bool try_attach(const struct features_bpf *skel, const struct row *row, s
 				 strerror(errno));
 			return false;
 		}
+		if (row->try == TRY_UPROBE_MULTI_PID)
+			seen = hit_from_thread(skel, out);
 		bpf_link__destroy(link);
 	}
-	return true;
+	return seen;
 }
 
 /* Loads the programs of one feature and no others, with the maps that it needs. */
@@ -198,6 +228,16 @@ static void probe_one(const struct row *row, struct feature *out)
 	default:
 		out->available = try_programs(row, out);
 	}
+}
+
+bool feature_available(const char *name)
+{
+	struct feature out = { 0 };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!strcmp(table[i].name, name))
+			probe_one(&table[i], &out);
+	return out.available;
 }
 
 int feature_probe(struct feature *rows, size_t max)

@@ -24,6 +24,13 @@ struct gpu_hooks {
 	size_t link_count;
 };
 
+struct probes {
+	bool supported; /* bpf_get_attach_cookie */
+	bool multi;	/* uprobe_multi, else perf events */
+	bool told;	/* that there are more places than perf events */
+	size_t events;	/* attached now */
+};
+
 #define RETURNS_MAX 16
 
 struct loader {
@@ -39,6 +46,7 @@ struct loader {
 	int stats_fd;
 	uint64_t bad_records;
 	struct gpu_hooks gpu;
+	struct probes probes;
 };
 
 /* backend.c. Does this program serve that backend, or every one? `raw` takes raw_tp instead of tp_btf. */
@@ -57,6 +65,16 @@ int gpu_hooks_attach(struct loader *l);
 void gpu_hooks_detach(struct loader *l);
 /* Loading failed: is it worth another try without these hooks? Not where they were asked for by name. */
 bool gpu_hooks_give_up(struct loader *l, const struct loader_config *config);
+
+/* probe.c. Tries what this kernel can do. */
+void probes_choose(struct loader *l, const struct loader_config *config);
+/* Does this program serve the way that was chosen, or is it not about probes in servers? */
+bool probes_want(const struct loader *l, const char *program);
+/* Before load: which programs and maps there will be. */
+void probes_select(struct loader *l);
+
+/* features.c. Is this row of features.def available? Tries it. */
+bool feature_available(const char *name);
 
 /* Attaches all that is loaded, of backend l->backend. backend_detach undoes what the skeleton does not know of. */
 int backend_attach(struct loader *l);

@@ -71,6 +71,7 @@ static int variant_load(struct loader *l, const struct loader_config *config,
 	bpf_map__set_max_entries(l->skel->maps.ring, ring_size(config->ring_bytes));
 	err = backend_select_programs(l->skel, v->backend, v->raw);
 	gpu_hooks_select(l, config);
+	probes_select(l);
 	if (!err)
 		err = tokscope_bpf__load(l->skel);
 	l->backend = v->backend;
@@ -104,7 +105,7 @@ static int load_best(struct loader *l, const struct loader_config *config)
 }
 
 /* The hooks in GPU drivers are an extra: what auto chose and cannot have costs nothing else. */
-static int load_all(struct loader *l, const struct loader_config *config)
+static int load_with_gpu(struct loader *l, const struct loader_config *config)
 {
 	int err;
 
@@ -116,6 +117,23 @@ static int load_all(struct loader *l, const struct loader_config *config)
 		return err;
 	variant_unload(l);
 	return load_best(l, config);
+}
+
+/* So are the probes in servers. */
+static int load_all(struct loader *l, const struct loader_config *config)
+{
+	int err, without;
+
+	probes_choose(l, config);
+	err = load_with_gpu(l, config);
+	if (!err || !l->probes.supported)
+		return err;
+	l->probes.supported = false;
+	without = load_with_gpu(l, config);
+	if (!without)
+		log_warn("functions of servers are not probed: the kernel refuses the program (%s)",
+			 strerror(-err));
+	return without;
 }
 
 size_t backend_probe(struct feature *rows, size_t max)

@@ -41,6 +41,7 @@ struct loader_config {
 	uint32_t gpu_majors[TKS_GPU_FAMILIES];
 	size_t ring_bytes; /* 0: 4 MiB; rounded up to a power of two */
 	bool run_stats;	   /* keep BPF run-time statistics on while loaded (about 20 ns a run) */
+	bool probe_events; /* probes in servers by perf events, even where uprobe_multi works */
 };
 
 /* Called for every record, in ring order; h->size was checked against the kind. */
@@ -102,6 +103,8 @@ typedef void (*probe_gauge_fn)(void *ctx, const struct tks_probe_gauge_key *key,
 void loader_probe_gauges(const struct loader *l, probe_gauge_fn fn, void *ctx);
 /* Forgets cells, gauges and timers of a group: its server is gone. */
 void loader_probe_forget(struct loader *l, uint32_t group);
+/* Forgets timers that began before (CLOCK_MONOTONIC): what they timed was given up. Returns how many. */
+size_t loader_probe_forget_timers(struct loader *l, uint64_t before_ns);
 
 int loader_select(struct loader *l, uint32_t tgid);
 void loader_unselect(struct loader *l, uint32_t tgid);

@@ -29,6 +29,8 @@ static bool record_valid(const struct tks_header *h, size_t size)
 		return size == sizeof(struct tks_proc);
 	case TKS_KIND_GPU:
 		return size == sizeof(struct tks_gpu);
+	case TKS_KIND_PROBE:
+		return size == sizeof(struct tks_probe_event);
 	default:
 		return false;
 	}

@@ -9,8 +9,10 @@ extern const struct hist_bounds bounds_duration; /* seconds: a whole request, or
 extern const struct hist_bounds bounds_ttft;	 /* seconds: time to first token, time to headers */
 extern const struct hist_bounds
 	bounds_tpot; /* seconds: time per output token, inter-token latency */
-extern const struct hist_bounds bounds_net;    /* seconds: round trips, waits, send stalls */
-extern const struct hist_bounds bounds_call;   /* seconds: one call of a driver */
+extern const struct hist_bounds bounds_net; /* seconds: round trips, waits, send stalls */
+extern const struct hist_bounds
+	bounds_call; /* seconds: one call of a driver, one stage of an engine */
 extern const struct hist_bounds bounds_tokens; /* tokens of one request */
+extern const struct hist_bounds bounds_batch; /* requests or tokens of one step, values of probes */
 
 #endif

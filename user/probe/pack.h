@@ -17,9 +17,10 @@
 
 #define PACK_NAME_MAX 64
 
-/* The files that a probe is looked for in. */
+/* The files that a probe is looked for in: any that fits one of them. */
 struct pack_library {
-	char *glob; /* on the name's last part; on the whole path where it has a slash */
+	char **globs; /* on the name's last part; on the whole path where it has a slash */
+	size_t count;
 };
 
 enum pack_result_kind {
@@ -36,11 +37,13 @@ enum pack_result_kind {
  */
 struct pack_result {
 	enum pack_result_kind kind;
-	char name[PACK_NAME_MAX]; /* "llama.cpp:batch_tokens" */
+	/* "llama.cpp:batch_tokens"; of a metric its own and the label: "engine.stage.duration:decode" */
+	char name[PACK_NAME_MAX * 2];
 	const char *metric;
-	char stage
-		[16]; /* tokenize, queue, schedule, prefill, decode, sample, detokenize, load; "" none */
-	bool by_value; /* a GAUGE that is set, not added to */
+	/* The metric's label; each is "" where the metric has none such. */
+	char stage[16]; /* tokenize, queue, schedule, prefill, decode, sample, detokenize, load */
+	char state[16]; /* running, queued */
+	bool by_value;	/* a GAUGE that is set, not added to */
 };
 
 /* Layout guards: all that are given must hold. */
@@ -70,29 +73,42 @@ struct pack_probe {
 		[TKS_PROBE_READS]; /* TARGET_USDT: 1 + number of the argument a read begins with; 0: none */
 	bool emits;
 	enum pack_event event;
+	/* Which values of struct tks_probe_event are the event's id and slot; TKS_PROBE_NO_READ: it has none. */
+	uint8_t event_id, event_slot;
+	char value_name[TKS_PROBE_READS][PACK_NAME_MAX];
+	/* Of each action, numbered within the pack; `spec` holds the numbers over all packs. TKS_PROBE_NO_METRIC: none. */
+	uint16_t local_result[TKS_PROBE_ACTIONS], local_timer[TKS_PROBE_ACTIONS];
 };
 
 struct pack {
 	char name[PACK_NAME_MAX];
-	char *origin; /* "built in", or its path */
-	char *engine; /* label tokscope_server; NULL: any engine */
-	char *summary;
+	char *origin;		   /* "built in", or its path */
+	char *engine;		   /* label tokscope_server; NULL: any engine */
+	char *summary;		   /* NULL: none */
 	struct engine_rule *rules; /* how its processes are recognised (discover/engine.h) */
 	size_t rule_count;
 	struct pack_probe *probes;
 	size_t probe_count;
+	struct pack_result *results; /* its own, by local_result */
+	size_t result_count;
+	uint16_t timer_count;
 };
 
-/* All packs together share one numbering of results and timers. */
+/*
+ * All packs together, by name. They share one numbering of results and timers; what packs report under one metric and
+ * label is one row. Zeroed: no packs.
+ */
 struct packs {
 	struct pack *items;
 	size_t count;
+	struct engine_rule *rules; /* of all packs, for discovery; strings are those of the packs */
+	size_t rule_count;
 	struct pack_result *results;
 	size_t result_count;
 	uint16_t timer_count;
 };
 
-/* The packs inside the binary, by name. Never fails but by -ENOMEM: they are checked by the tests. */
+/* The packs inside the binary. Never fails but by -ENOMEM: they are checked by the tests. */
 int packs_builtin(struct packs *p);
 /*
  * One file; a pack of the same name replaces the one that is there. On failure p is as before, and *error (to be freed)
@@ -105,10 +121,19 @@ int packs_load_text(struct packs *p, const char *origin, const char *text, size_
  * how many were, or negative errno. */
 int packs_load_folder(struct packs *p, const char *folder);
 void packs_free(struct packs *p);
+/* What the agent works with: those inside the binary, then those of the folder. NULL with errno set, after logging. */
+struct packs *packs_open(const char *folder);
+void packs_close(struct packs *p); /* may be NULL */
+/* NULL: none of that name. */
+const struct pack *packs_find(const struct packs *p, const char *name);
+
+/* As packs write them: "symbol", "usdt", ...; "entry", "return", "return_probe". */
+const char *target_kind_name(enum target_kind kind);
+const char *target_at_name(enum target_at at);
 
 /* Does the pack's `when:` hold for this file? */
 bool pack_when_holds(const struct pack_when *w, struct binary *b);
-/* Is the probe to be looked for in this file? */
+/* Is the probe to be looked for in this file? name: as the process sees it. */
 bool pack_wants_file(const struct pack_probe *p, const char *name);
 /* The spec for one site: with USDT arguments in place. Negative errno: the site lacks an argument the probe reads. */
 int pack_site_spec(const struct pack_probe *p, const struct site *s, struct tks_probe_site *out);

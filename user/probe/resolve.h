@@ -3,6 +3,8 @@
 #ifndef PROBE_RESOLVE_H
 #define PROBE_RESOLVE_H
 
+#include <elf.h> /* here, so that it cannot define AT_ENTRY (a key of the auxiliary vector) behind our back */
+#undef AT_ENTRY
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

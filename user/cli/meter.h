@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session whose consumer is the metric registry: what the agent serves and `hist show` draws. */
+#ifndef CLI_METER_H
+#define CLI_METER_H
+
+#include "cli/session.h"
+#include "metric/registry.h"
+
+/* What else is to happen; all may be NULL. */
+struct meter_ops {
+	void (*finished)(void *ctx, const struct request_record *r);
+	void (*unparsed)(void *ctx, const struct server *s, enum unparsed_reason reason);
+	void (*retired)(void *ctx, const struct server *s);
+	/* About once a second, when the registry is up to date. */
+	void (*tick)(void *ctx, uint64_t now_ns);
+};
+
+struct meter {
+	struct session session;
+	struct registry *registry;
+	struct observer *observer;
+	struct gpu_metrics *gpu;
+	struct probe_metrics *probes;
+	const struct meter_ops *ops;
+	void *ctx;
+};
+
+/* Loads, attaches, scans. Returns 0 or negative errno after logging what failed; meter_close() is due in either case. */
+int meter_open(struct meter *m, const struct config *c, const struct meter_ops *ops, void *ctx);
+void meter_close(struct meter *m);
+
+#endif
