@@ -136,11 +136,19 @@ targets: $(TARGETS:%=$(BUILD)/tests/targets/%)
 
 # tests/fuzz/<name>.c is one libFuzzer target, built with clang from the same sources.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
-FUZZ_SOURCES := $(foreach l,base metric gpu wire discover probe track,$(wildcard user/$(l)/*.c))
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES) $(PACKS) $(wildcard user/*/*.h user/*/*.def include/*.h)
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fno-sanitize-recover=undefined
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call msg,CC-FUZZ,$@)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/obj/user/probe/pack_builtin.o: $(PACKS)
+$(BUILD)/fuzz/obj/fuzzed.a: $(foreach l,base metric gpu wire discover probe track,$(call objs,$(BUILD)/fuzz/obj,$(l)))
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(BUILD)/fuzz/obj/fuzzed.a
 	@mkdir -p $(@D)
 	$(call msg,FUZZ,$@)
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< $(FUZZ_SOURCES) -lelf -lz -lZydis -liberty -lyaml -lm -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $^ -lelf -lz -lZydis -liberty -lyaml -lm -o $@
 
 # Programs that tests, the demo and the bench share: the load generator (also the client-side oracle), a server.
 $(BUILD)/tests/loadgen: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/loadgen*.c))
@@ -166,7 +174,7 @@ test-vm:
 	$(Q)tools/setup vm
 	$(Q)$(MAKE) --no-print-directory run-vm
 
-run-vm: $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
+run-vm: targets $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
 	$(Q)tests/vm/matrix --jobs 2 $(K)
 
 # What the demo and the bench run.
@@ -238,7 +246,7 @@ install: $(BUILD)/tokscope
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8
 	$(BUILD)/tokscope help --man > $(DESTDIR)$(PREFIX)/share/man/man8/tokscope.8
 
--include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
 .PHONY: clean
 clean:
-	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/bpf $(BUILD)/tests $(BUILD)/tokscope
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf $(BUILD)/tests $(BUILD)/tokscope

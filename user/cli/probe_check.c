@@ -78,8 +78,21 @@ static void check_file(struct check *k, const struct pack_probe *p, const struct
 	sites_free(&sites);
 }
 
+/* That a function is not in each of the files is worth a row only where it is in none. */
+static void drop_misses(json_t *rows, size_t first)
+{
+	bool found = false;
+
+	for (size_t i = first; i < json_array_size(rows); i++)
+		found |= json_is_integer(json_object_get(json_array_get(rows, i), "offset"));
+	for (size_t i = json_array_size(rows); found && i-- > first;)
+		if (!json_is_integer(json_object_get(json_array_get(rows, i), "offset")))
+			json_array_remove(rows, i);
+}
+
 static void check_probe(struct check *k, const struct pack_probe *p)
 {
+	size_t first = json_array_size(k->rows);
 	char root[32];
 	bool wanted = false;
 
@@ -100,6 +113,7 @@ static void check_probe(struct check *k, const struct pack_probe *p)
 	}
 	if (!wanted)
 		add_row(k, p, NULL, NULL, NULL, "no file here fits its 'library'");
+	drop_misses(k->rows, first);
 }
 
 /* ------------------------------------------------------------------ the files */
