@@ -147,7 +147,7 @@ static void end_event(struct answer *a, uint64_t time_ns)
 	bool done_marker = a->data.count == 6 && !memcmp(a->data.items, "[DONE]", 6);
 
 	a->events++;
-	event = done_marker ? NULL : json_loadb(a->data.items, a->data.count, 0, NULL);
+	event = done_marker ? NULL : json_loadb(a->data.items, a->data.count, JSON_ALLOW_NUL, NULL);
 	reset_vec(&a->data);
 	if (!event) {
 		a->malformed = a->malformed || !done_marker;
@@ -161,7 +161,7 @@ static void end_event(struct answer *a, uint64_t time_ns)
 
 static void end_document(struct answer *a)
 {
-	json_t *document = json_loadb(a->data.items, a->data.count, 0, NULL);
+	json_t *document = json_loadb(a->data.items, a->data.count, JSON_ALLOW_NUL, NULL);
 
 	if (document)
 		read_document(a, document);

@@ -53,13 +53,54 @@ static void test_by_its_libraries(void **state)
 	assert_false(w->selected[11]);
 }
 
-static void test_api_and_metrics_ports(void **state)
+/* Ports that the engine's rule names, and unix sockets beside a TCP port (ZMQ), are no servers. */
+static void test_side_doors(void **state)
+{
+	struct world *w = *state;
+
+	tree_process(&w->tree, 10, 1, "/opt/tritonserver", "tritonserver --metrics-port=9002");
+	tree_listen(&w->tree, 10, 9002, 500);
+	tree_listen(&w->tree, 10, 8000, 501);
+	tree_unix(&w->tree, HOST_NS, "00010000", 600, "/tmp/zmq");
+	tree_fd(&w->tree, 10, 9, 600);
+	tree_process(&w->tree, 11, 1, "/usr/bin/llama-server", "llama-server");
+	tree_unix(&w->tree, HOST_NS, "00010000", 601, "/run/l.sock");
+	tree_fd(&w->tree, 11, 9, 601);
+	assert_int_equal(scan(w), 2);
+	assert_int_equal(server(w, 0)->port, 8000);
+	assert_string_equal(server(w, 1)->address, "/run/l.sock");
+	assert_int_equal(resolve(w, 10, "127.0.0.1", 9002), 1);
+}
+
+/* The unix sockets of an engine may be there before its API. */
+static void test_side_door_opens_first(void **state)
+{
+	struct world *w = *state;
+
+	tree_process(&w->tree, 10, 1, "/opt/tritonserver", "tritonserver");
+	tree_unix(&w->tree, HOST_NS, "00010000", 600, "/tmp/zmq");
+	tree_fd(&w->tree, 10, 9, 600);
+	tree_process(&w->tree, 11, 10, "/opt/worker", "worker");
+	assert_int_equal(scan(w), 1);
+	assert_int_equal(server(w, 0)->processes, 2);
+	tree_listen(&w->tree, 10, 8000, 501);
+	discovery_scan(w->d, w->now);
+	assert_int_equal(server(w, 1)->processes, 2);
+	assert_int_equal(resolve(w, 11, NULL, 0), 2);
+	assert_true(server(w, 0)->gone_ns > 0);
+	assert_int_equal(server(w, 1)->port, 8000);
+	assert_int_equal(server(w, 1)->gone_ns, 0);
+	assert_int_equal(resolve(w, 10, NULL, 0), 2);
+	assert_true(w->selected[10]);
+}
+
+static void test_two_ports(void **state)
 {
 	struct world *w = *state;
 
 	tree_process(&w->tree, 10, 1, "/opt/tritonserver", "tritonserver");
 	tree_listen(&w->tree, 10, 8000, 500);
-	tree_listen(&w->tree, 10, 8002, 501);
+	tree_listen(&w->tree, 10, 9000, 501);
 	tree_process(&w->tree, 11, 10, "/opt/triton_python_backend_stub",
 		     "triton_python_backend_stub");
 	assert_int_equal(scan(w), 2);
@@ -217,7 +258,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_server),
 		T(test_by_its_libraries),
-		T(test_api_and_metrics_ports),
+		T(test_side_doors),
+		T(test_side_door_opens_first),
+		T(test_two_ports),
 		T(test_workers_merge),
 		T(test_launcher_joins),
 		T(test_runner_behind_its_parent),

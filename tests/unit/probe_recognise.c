@@ -66,6 +66,24 @@ static void test_servers(void **state)
 	}
 }
 
+/* Ports of an engine that are no API: by the options it was started with, else the defaults. */
+static void test_other_ports(void **state)
+{
+	struct engine_match m;
+
+	(void)state;
+	assert_true(match(&m, "/opt/tritonserver", "tritonserver --model-repository=/m"));
+	assert_int_equal(m.other_ports[0], 8002);
+	assert_int_equal(m.other_ports[1], 8001);
+	assert_int_equal(m.other_ports[2], 0);
+	assert_true(match(&m, "/opt/tritonserver",
+			  "tritonserver --metrics-port=9002 --grpc-port 70001 --metrics-portal=3"));
+	assert_int_equal(m.other_ports[0], 9002);
+	assert_int_equal(m.other_ports[1], 0);
+	assert_true(match(&m, "/usr/bin/llama-server", "llama-server --metrics-port 7"));
+	assert_int_equal(m.other_ports[0], 0);
+}
+
 static void test_workers(void **state)
 {
 	static const char *const rows[][3] = {
@@ -189,9 +207,9 @@ static int unload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_servers),	      cmocka_unit_test(test_workers),
-		cmocka_unit_test(test_bystanders),    cmocka_unit_test(test_mapped_files),
-		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_servers),	     cmocka_unit_test(test_other_ports),
+		cmocka_unit_test(test_workers),	     cmocka_unit_test(test_bystanders),
+		cmocka_unit_test(test_mapped_files), cmocka_unit_test(test_hostile_names),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);

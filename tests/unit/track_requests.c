@@ -230,6 +230,24 @@ static void test_errors_in_the_answer(void **state)
 	world_free(w);
 }
 
+/* vLLM puts all tokens that have come since the last event into one: without usage their number is not known. */
+static void test_events_that_are_not_tokens(void **state)
+{
+	struct world *w = world_new(NULL);
+	struct link l = link_new(w, 40018);
+
+	(void)state;
+	w->server.engine = "vllm";
+	ask_json(&l, CHAT, "{\"stream\":true}");
+	answer(&l, SSE_HEAD);
+	chunk(&l, TOKEN);
+	answer(&l, LAST);
+	assert_int_equal(w->records[0].content_events, 1);
+	assert_int_equal(w->records[0].output_tokens, -1);
+	assert_int_equal(w->records[0].token_source, TOKENS_NONE);
+	world_free(w);
+}
+
 static void test_many_events_in_one_write(void **state)
 {
 	struct world *w = world_new(NULL);
@@ -446,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_model_of_a_refused_request_is_not_told),
 		cmocka_unit_test(test_choices_have_their_own_gaps),
 		cmocka_unit_test(test_errors_in_the_answer),
+		cmocka_unit_test(test_events_that_are_not_tokens),
 		cmocka_unit_test(test_many_events_in_one_write),
 		cmocka_unit_test(test_boundaries_never_matter),
 		cmocka_unit_test(test_lost_record_in_a_stream),

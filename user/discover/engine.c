@@ -3,6 +3,7 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "discover/procfs.h"
@@ -88,6 +89,38 @@ static bool fits(const struct engine_rule *r, const char *name, const char *next
 	return !fnmatch(r->glob, name, 0) && (!r->word || (next && !strcmp(next, r->word)));
 }
 
+/* The value of an option of this name (of `len` bytes), as "--name=8002" or "--name" "8002"; else `otherwise`. */
+static long option_value(const char *name, size_t len, long otherwise, const char *const *argv,
+			 int argc)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], name, len))
+			continue;
+		if (argv[i][len] == '=')
+			return strtol(argv[i] + len + 1, NULL, 10);
+		if (!argv[i][len] && i + 1 < argc)
+			return strtol(argv[i + 1], NULL, 10);
+	}
+	return otherwise;
+}
+
+/* others: words of the form --option=DEFAULT */
+static void take_other_ports(struct engine_match *m, const char *others, const char *const *argv,
+			     int argc)
+{
+	const char *word = others ? others : "";
+
+	for (size_t n = 0; n < ENGINE_OTHER_PORTS && *word; n++) {
+		const char *equals = word + strcspn(word, "= ");
+		long port = *equals == '=' ? strtol(equals + 1, NULL, 10) : 0;
+
+		port = option_value(word, (size_t)(equals - word), port, argv, argc);
+		m->other_ports[n] = port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
+		word += strcspn(word, " ");
+		word += strspn(word, " ");
+	}
+}
+
 bool engine_match_program(struct engine_match *m, const struct engine_rules *rules, const char *exe,
 			  const char *const *argv, int argc)
 {
@@ -107,6 +140,7 @@ bool engine_match_program(struct engine_match *m, const struct engine_rules *rul
 			accept(m, r, "runs", program);
 		else
 			continue;
+		take_other_ports(m, r->other_ports, argv, argc);
 		return true;
 	}
 	return false;

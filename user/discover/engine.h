@@ -37,7 +37,11 @@ struct engine_rule {
 	enum engine_source source;
 	const char *glob;
 	const char *word; /* with ENGINE_PROGRAM: the next argument must be that; NULL: any */
+	/* Ports that serve something else (metrics, gRPC): "--metrics-port=8002 ...", options with their defaults; NULL: none. */
+	const char *other_ports;
 };
+
+#define ENGINE_OTHER_PORTS 4
 
 struct engine_rules {
 	const struct engine_rule *items;
@@ -48,6 +52,7 @@ struct engine_match {
 	const char *engine; /* NULL: none; the rule's */
 	enum engine_role role;
 	bool by_maps; /* by its libraries alone: any process of the engine has those */
+	uint16_t other_ports[ENGINE_OTHER_PORTS]; /* 0: none */
 	/* "executable llama-server", "runs vllm serve", "maps libllama.so.0" */
 	char reason[SERVER_REASON_MAX];
 };

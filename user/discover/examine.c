@@ -266,6 +266,29 @@ static void join_launchers(struct discovery *d, struct process *p, struct server
 		roster_join(up, e);
 }
 
+/* All that were part of `door` are part of e instead. */
+static void move_members(struct discovery *d, const struct server_entry *door,
+			 struct server_entry *e, uint64_t now_ns)
+{
+	struct process *p, *next;
+
+	HASH_ITER(hh, d->roster.processes, p, next) {
+		if (!roster_is_member(p, door))
+			continue;
+		roster_quit(p, door, now_ns);
+		roster_join(p, e);
+	}
+}
+
+/* The API of p is open now, at e: what it listened on before, by unix sockets, was a side door. */
+static void close_side_doors(struct discovery *d, struct process *p, struct server_entry *e,
+			     uint64_t now_ns)
+{
+	for (size_t i = p->server_count; i-- > 0;)
+		if (!p->servers[i]->at.port)
+			move_members(d, p->servers[i], e, now_ns);
+}
+
 static void create_server(struct discovery *d, struct process *p, const struct listener *l,
 			  uint64_t now_ns)
 {
@@ -282,6 +305,8 @@ static void create_server(struct discovery *d, struct process *p, const struct l
 		e->s.gone_ns = now_ns;
 	if (!d->manual)
 		join_launchers(d, p, e, now_ns);
+	if (!p->hand && e->at.port)
+		close_side_doors(d, p, e, now_ns);
 	if (d->ops.found)
 		d->ops.found(d->ctx, &e->s);
 	d->next_scan_ns = now_ns; /* processes that were there before it may be parts of it */
@@ -325,6 +350,24 @@ static void match_maps(struct discovery *d, struct process *p, const struct owne
 	p->looks++;
 }
 
+/*
+ * An engine's own channels are no server beside its API: a unix socket of a process that listens on TCP too (ZMQ), ports that
+ * its pack names. Chosen by hand, a process is whatever listens.
+ */
+static bool is_side_door(const struct process *p, const struct owned *o, const struct listener *l)
+{
+	bool tcp = false;
+
+	if (p->hand)
+		return false;
+	for (size_t i = 0; i < ENGINE_OTHER_PORTS; i++)
+		if (l->l.at.port && l->l.at.port == p->match.other_ports[i])
+			return true;
+	for (size_t i = 0; i < o->count; i++)
+		tcp |= o->listeners[i]->l.at.port != 0;
+	return tcp && !l->l.at.port;
+}
+
 /* What it listens on makes no server of it. */
 static bool is_part(struct discovery *d, struct process *p, uint64_t now_ns)
 {
@@ -355,6 +398,8 @@ void examine_sockets(struct discovery *d, struct process *p, uint64_t now_ns)
 	if (is_part(d, p, now_ns))
 		return;
 	for (size_t i = 0; i < o.count; i++)
-		if (!p->hand || strcmp(p->hand, "--port") || has_port(d, o.listeners[i]->l.at.port))
+		if (!is_side_door(p, &o, o.listeners[i]) &&
+		    (!p->hand || strcmp(p->hand, "--port") ||
+		     has_port(d, o.listeners[i]->l.at.port)))
 			serve(d, p, o.listeners[i], now_ns);
 }

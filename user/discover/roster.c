@@ -110,12 +110,25 @@ int roster_join(struct process *p, struct server_entry *e)
 	return 0;
 }
 
+void roster_quit(struct process *p, const struct server_entry *e, uint64_t now_ns)
+{
+	for (size_t i = 0; i < p->server_count; i++) {
+		struct server_entry *mine = p->servers[i];
+
+		if (mine != e)
+			continue;
+		if (!--mine->s.processes)
+			mine->s.gone_ns = now_ns;
+		memmove(p->servers + i, p->servers + i + 1,
+			(--p->server_count - i) * sizeof(struct server_entry *));
+		return;
+	}
+}
+
 void roster_leave(struct process *p, uint64_t now_ns)
 {
-	for (size_t i = 0; i < p->server_count; i++)
-		if (!--p->servers[i]->s.processes)
-			p->servers[i]->s.gone_ns = now_ns;
-	p->server_count = 0;
+	while (p->server_count)
+		roster_quit(p, p->servers[p->server_count - 1], now_ns);
 }
 
 void roster_retire(struct roster *r, size_t index)

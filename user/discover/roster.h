@@ -64,6 +64,8 @@ struct server_entry *roster_at(const struct roster *r, const struct listen_addre
 bool roster_is_member(const struct process *p, const struct server_entry *e);
 /* 0, also where it is a member already, or -ENOMEM. */
 int roster_join(struct process *p, struct server_entry *e);
+/* One server that p is a member of; it is gone when that was the last. */
+void roster_quit(struct process *p, const struct server_entry *e, uint64_t now_ns);
 /* All servers of a process; one without a process left is gone. */
 void roster_leave(struct process *p, uint64_t now_ns);
 /* Forgets a server that is gone (no process has it any more). */

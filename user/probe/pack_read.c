@@ -62,6 +62,7 @@ static const struct doc_field rule_fields[] = {
 	{ "maps", read_source, offsetof(struct engine_rule, glob), false },
 	{ "word", doc_read_text, offsetof(struct engine_rule, word), false },
 	{ "role", read_role, 0, false },
+	{ "other_ports", doc_read_text, offsetof(struct engine_rule, other_ports), false },
 };
 
 static int read_rule(struct doc *d, const yaml_node_t *n, void *object)
@@ -362,6 +363,7 @@ void pack_free(struct pack *pack)
 	for (size_t i = 0; i < pack->rule_count; i++) {
 		free((char *)pack->rules[i].glob);
 		free((char *)pack->rules[i].word);
+		free((char *)pack->rules[i].other_ports);
 	}
 	for (size_t i = 0; i < pack->probe_count; i++)
 		free_probe(&pack->probes[i]);

@@ -75,6 +75,15 @@ static void gaps(const struct request *rq, struct request_record *r)
 	r->itl_max_s = rq->itl.max;
 }
 
+/*
+ * Is a content event a token, but for what is held back now and then? vLLM and SGLang put all tokens into one event that have
+ * come since the last: under load, several.
+ */
+static bool events_are_tokens(const struct server *s)
+{
+	return !s || (strcmp(s->engine, "vllm") && strcmp(s->engine, "sglang"));
+}
+
 /* Counts only where every byte of the answer was understood: a cut makes them unknown, never a guess. */
 static void counts(const struct request *rq, struct request_record *r)
 {
@@ -91,7 +100,7 @@ static void counts(const struct request *rq, struct request_record *r)
 		return;
 	r->events = f->events;
 	r->content_events = f->content_events;
-	if (r->output_tokens < 0 && f->input_tokens < 0) {
+	if (r->output_tokens < 0 && f->input_tokens < 0 && events_are_tokens(r->server)) {
 		r->output_tokens = f->content_events;
 		r->token_source = TOKENS_EVENTS;
 	}
