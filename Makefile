@@ -225,7 +225,7 @@ test-servers:
 demo:
 	+$(Q)tools/demo
 
-# What tokscope costs, as paired ratios; B='throughput syscalls probes rate vm' runs some of it.
+# What tokscope costs, as paired ratios; B='throughput packs syscalls probes rate vm' runs some of it.
 bench:
 	$(Q)tools/setup demo
 	$(Q)$(MAKE) --no-print-directory programs

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
 
-usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput syscalls probes rate vm
+usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput packs syscalls probes rate vm
 
 vm: `syscalls` in a kernel that has kprobes and fentry, under QEMU (VM_KERNEL=6.12; make test-vm sets it up).
 """
@@ -39,6 +39,20 @@ def report(name, values, unit="", digits=2):
 
 def say(text):
     print(text, flush=True)
+
+
+# Student's t, two-sided 95 %, by degrees of freedom (any table); beyond them the normal distribution's.
+T95 = {2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 11: 2.20, 12: 2.18, 15: 2.13}
+
+
+def report_cost(name, percents, aim):
+    """The mean of paired costs with its 95 % interval, and what that says of the aim."""
+    RESULTS[name] = {"unit": "%", "values": percents}
+    mean, n = statistics.mean(percents), len(percents)
+    half = T95.get(n - 1, 1.96) * statistics.stdev(percents) / n ** 0.5
+    verdict = ("holds" if mean + half <= aim else "is missed" if mean - half > aim else "is not resolvable here")
+    print(f"  {name:58} {mean:+.2f} % [{mean - half:+.2f} .. {mean + half:+.2f}] n={n}; at most {aim} %: {verdict}",
+          flush=True)
 
 
 def on_cpu(cpu, argv):
@@ -87,6 +101,40 @@ def throughput(rounds, seconds):
     report("throughput traced / untraced", ratios, " %")
     report("agent CPU per 1 000 events", cpu, " ms", 3)
     report("agent RSS", rss, " MiB", 1)
+
+
+# ---------------------------------------------------------------- probes of the packs
+
+def small_model():
+    """About 3 ms a step with 4 streams on one core, like a small model on a GPU. Returns its path in the server's root."""
+    path = os.path.join(h.LLAMA_ROOT, "models", "small.gguf")
+    if not os.path.exists(path):
+        subprocess.run([os.path.join(h.ROOT, "tools", "make_gguf.py"), "--layers", "8", "--dim", "512", "--ffn", "1536",
+                        path + ".part"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.rename(path + ".part", path)
+    return "/models/small.gguf"
+
+
+def packs(rounds, seconds):
+    say("probes in llama-server, 4 streams of 3 ms a step: throughput lost against the same agent without probes "
+        "(paired, rotating order)")
+    sets, lost = ["off", "default", "full"], {"default": [], "full": []}
+    with h.llama_server("-m", small_model()) as server:
+        subprocess.run(["taskset", "-a", "-cp", "1", str(server.pid)], stdout=subprocess.DEVNULL)
+        load(server, 1)
+        for i in range(rounds):
+            rate_of = {}
+            for probe_set in sets[i % 3:] + sets[:i % 3]:
+                with h.Agent("--probes", probe_set, "--probe-budget", "0") as agent:
+                    agent.wait_server(server.port)
+                    if probe_set != "off":
+                        h.wait_for(lambda: agent.scrape().value("tokscope_probe_attached", probe="llama.cpp:token"),
+                                   "the probes to be attached")
+                    rate_of[probe_set] = load(server, seconds)
+            for probe_set, values in lost.items():
+                values.append(100 - 100 * rate_of[probe_set] / rate_of["off"])
+    report_cost("default probes", lost["default"], 1)
+    report_cost("full pack", lost["full"], 2)
 
 
 # ---------------------------------------------------------------- ns per system call
@@ -196,9 +244,11 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
     parser.add_argument("section", nargs="*")
     a = parser.parse_args()
-    sections = a.section or ["throughput", "syscalls", "probes", "rate", "vm"]
+    sections = a.section or ["throughput", "packs", "syscalls", "probes", "rate", "vm"]
     if "throughput" in sections:
         throughput(4 if a.quick else 8, 3 if a.quick else 4)
+    if "packs" in sections:
+        packs(4 if a.quick else 12, 3 if a.quick else 5)
     if "syscalls" in sections:
         syscalls(1 if a.once else 3 if a.quick else 5)
     if "probes" in sections:

@@ -3,6 +3,7 @@
 """Probes in a real llama-server, against the server's own counts; `hist show`, `probe watch`."""
 import contextlib
 import json
+import os
 import subprocess
 
 import harness as h
@@ -194,6 +195,26 @@ def test_probe_watch():
         seen = json.loads(watch.communicate()[0])
     assert seen["places"] == 1 and seen["calls"] > 0, seen
     equal((seen["returns"], seen["duration_s"]["count"]), (seen["calls"], seen["calls"]))
+
+
+def test_probe_watch_lets_exceptions_pass():
+    """A C++ frame that is left by an exception every second time: caught as without the probe, and told apart."""
+    target = os.path.join(h.BUILD, "tests", "targets", "throw")
+    if not os.path.exists(target):
+        raise h.Skip("there is no C++ compiler")
+    h.need_root()
+    with subprocess.Popen([target], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        program.stdout.readline()
+        with subprocess.Popen([h.TOKSCOPE, "probe", "watch", "middle", "-p", str(program.pid), "--json", "-d", "30"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+            for line in watch.stderr:
+                if "watching 'middle' in 1 place" in line:
+                    break
+            program.communicate(b"go\n")
+            watch.terminate()
+            seen = json.loads(watch.communicate()[0])
+    equal(program.returncode, 0, "each exception was caught")
+    equal((seen["calls"], seen["returns"], seen["duration_s"]["count"]), (1000, 500, 500))
 
 
 def test_probe_watch_of_nothing():

@@ -34,6 +34,7 @@ struct watch {
 	uint64_t entries, left; /* hits of the entry, of what leaves */
 	size_t attached, refused;
 	bool live;
+	bool told; /* that it is attached */
 };
 
 /* ------------------------------------------------------------------ the pack */
@@ -198,6 +199,10 @@ static int run(struct watch *w)
 			continue;
 		looked = now;
 		look(w);
+		if (w->attached && !w->told)
+			log_info("watching '%s' in %zu place%s", w->config->operands[0],
+				 w->attached, w->attached > 1 ? "s" : "");
+		w->told |= w->attached > 0;
 		if (!w->attached && now - start > FOUND_NS) {
 			log_error(
 				"no place of '%s' in process %u can be probed (%zu refused); `nm -D` lists a library's "
