@@ -304,7 +304,8 @@ def test_worker_forked_by_the_server_is_traced():
 def test_two_traced_processes_make_one_request():
     """A proxy before an engine: the inner leg is internal and in no default metric."""
     h.need_root()
-    with h.stream_server("--tokens", "6") as engine, \
+    # An engine that answers while its proxy has not yet returned from the send would be told before it is known as inner.
+    with h.stream_server("--tokens", "6", "--interval-us", "3000") as engine, \
             h.stream_server("--proxy", str(engine.port)) as proxy, \
             h.Agent("--pid", str(engine.pid), "--pid", str(proxy.pid)) as agent:
         h.exchange(proxy, h.chat(6, request_id="through"))
