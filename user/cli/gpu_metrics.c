@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/labels.h"
+#include "discover/labels.h"
 #include "gpu/latency.h"
 #include "gpu/memory.h"
 #include "gpu/names.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/labels.h"
+#include "discover/labels.h"
 #include "metric/fold.h"
 
 #define OWN_LABEL SERVER_LABELS /* of an engine's family: the first after the server's */

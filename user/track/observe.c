@@ -8,11 +8,12 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "discover/labels.h"
+
 /* Model names that become label values; further ones are "other" (design.md 6, Bounds). */
 #define MODELS_MAX 64
 
-/* The five labels of a server, then four of a request: S and G of metrics.def. */
-#define SERVER_LABELS  5
+/* The labels of a server, then four of a request: S and G of metrics.def. */
 #define REQUEST_LABELS (SERVER_LABELS + 4)
 
 struct model {
@@ -23,7 +24,7 @@ struct model {
 struct observed {
 	UT_hash_handle hh;
 	uint32_t id;
-	char port[8];
+	char port[NUMBER_MAX];
 	uint64_t events[2]; /* not in the registry yet; index: carries content */
 	const char *labels[SERVER_LABELS];
 };
@@ -81,13 +82,7 @@ static struct observed *observed(struct observer *o, const struct server *s)
 	if (!e)
 		return &o->nowhere;
 	e->id = s->id;
-	if (s->port)
-		snprintf(e->port, sizeof(e->port), "%u", s->port);
-	e->labels[0] = s->service_name;
-	e->labels[1] = s->instance_id;
-	e->labels[2] = s->engine;
-	e->labels[3] = s->address;
-	e->labels[4] = e->port;
+	server_labels(s, e->port, e->labels);
 	HASH_ADD(hh, o->servers, id, sizeof(e->id), e);
 	if (e->hh.tbl)
 		return e;

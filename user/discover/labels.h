@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Label values of one measurement that begins with a server's identity, and the memory that they are in. */
-#ifndef CLI_LABELS_H
-#define CLI_LABELS_H
+#ifndef DISCOVER_LABELS_H
+#define DISCOVER_LABELS_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "discover/server.h"
 #include "metric/registry.h"
 
-/* S of metrics.def */
 #define SERVER_LABELS 5
 
 #define NUMBER_MAX    12 /* a 32-bit number as text */
@@ -20,15 +19,20 @@ struct labels {
 	char number[NUMBER_MAX]; /* for one more value */
 };
 
-/* The texts are those of s, which must live as long. */
+/* S of metrics.def, in its order. The texts are those of s and `port`, which must live as long. */
+static inline void server_labels(const struct server *s, char port[NUMBER_MAX], const char **values)
+{
+	snprintf(port, NUMBER_MAX, "%u", s->port);
+	values[0] = s->service_name;
+	values[1] = s->instance_id;
+	values[2] = s->engine;
+	values[3] = s->address;
+	values[4] = s->port ? port : NULL;
+}
+
 static inline void labels_of_server(struct labels *l, const struct server *s)
 {
-	snprintf(l->port, sizeof(l->port), "%u", s->port);
-	l->values[0] = s->service_name;
-	l->values[1] = s->instance_id;
-	l->values[2] = s->engine;
-	l->values[3] = s->address;
-	l->values[4] = s->port ? l->port : NULL;
+	server_labels(s, l->port, l->values);
 }
 
 #endif
