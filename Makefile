@@ -24,7 +24,7 @@ LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
 LIBS    := -lbpf -lelf -lz -lZydis -liberty -lyaml -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
 
 # Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
-LAYERS := base metric gpu wire discover probe track export load attach cli
+LAYERS := base metric gpu wire discover kube probe track export load attach cli
 objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
 
 .DELETE_ON_ERROR:

@@ -21,7 +21,7 @@
 #include "metric/bounds.h"
 
 #define VALUES(...) ((const char *const[METRIC_LABELS_MAX]){ __VA_ARGS__ })
-#define SERVER	    "llama.cpp", "node:42:1000", "llama.cpp", "127.0.0.1", "8080"
+#define SERVER	    "llama.cpp", "node:42:1000", "llama.cpp", "127.0.0.1", "8080", NULL, NULL
 #define REQUEST	    SERVER, "chat", "llama.cpp", "m", "m"
 
 /* 2026-11-23T11:52:46.123Z: the creation time of every series here. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "discover/labels.h"
 #include "track/observe.h"
 
 static const struct server server = { .id = 3,
@@ -203,7 +204,7 @@ static double only_sum(struct fixture *f, enum metric_id id)
 	const struct snapshot_family *m = family(f, id);
 
 	assert_int_equal(m->count, 1);
-	assert_int_equal(m->family->label_count, 5);
+	assert_int_equal(m->family->label_count, SERVER_LABELS);
 	assert_string_equal(label(m, 0, "server_port"), "8000");
 	return m->series[0].hist.sum;
 }

@@ -9,7 +9,9 @@
 
 #include "attach/probes.h"
 #include "base/log.h"
+#include "export/otlp_settings.h"
 #include "load/loader.h"
+#include "track/sampler.h"
 
 /* A repeatable option; items are owned by argv or by the list, freed by config_free(). */
 struct number_list {
@@ -44,6 +46,15 @@ struct config {
 	/* agent */
 	const char *listen;
 	const char *records;
+	const char *
+		web_config; /* the exporter toolkit's web configuration: TLS and basic auth; NULL: none */
+	struct otlp_settings otlp;
+	struct sampler_config traces;
+	uint64_t max_series; /* of one family; 0: the default */
+	bool gen_ai_client;  /* also the metrics that clients report */
+	int kubernetes; /* enum tristate; unset: when the API server is told of in the environment */
+	const char *kubernetes_api, *kubernetes_token, *kubernetes_ca; /* NULL: as a pod is told */
+	const char *node_name; /* NULL: NODE_NAME, else the host's name */
 	/* output */
 	bool json;
 	bool pretty;

@@ -9,7 +9,7 @@
 #include "discover/server.h"
 #include "metric/registry.h"
 
-#define SERVER_LABELS 5
+#define SERVER_LABELS 7
 
 #define NUMBER_MAX    12 /* a 32-bit number as text */
 
@@ -28,6 +28,8 @@ static inline void server_labels(const struct server *s, char port[NUMBER_MAX], 
 	values[2] = s->engine;
 	values[3] = s->address;
 	values[4] = s->port ? port : NULL;
+	values[5] = s->k8s.namespace_name;
+	values[6] = s->k8s.pod_name;
 }
 
 static inline void labels_of_server(struct labels *l, const struct server *s)

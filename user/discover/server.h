@@ -11,6 +11,23 @@
 #define SERVER_ADDRESS_MAX  108 /* a unix socket path */
 #define SERVER_REASON_MAX   128
 
+/* Names as Kubernetes limits them (DNS subdomain, DNS label). */
+#define K8S_NAME_MAX  253
+#define K8S_LABEL_MAX 63
+
+/* What the API server says of a pod; "" where it has said nothing. */
+struct k8s_identity {
+	char namespace_name[K8S_LABEL_MAX + 1];
+	char pod_name[K8S_NAME_MAX + 1];
+	char container_name[K8S_LABEL_MAX + 1];
+	char node_name[K8S_NAME_MAX + 1];
+	char workload_kind
+		[16]; /* "deployment", "statefulset", "daemonset", "replicaset", "job", "cronjob" */
+	char workload_name[K8S_NAME_MAX + 1];
+	char service_name
+		[SERVER_NAME_MAX]; /* by the rules for Kubernetes of the OpenTelemetry conventions */
+};
+
 /*
  * One server = one listening address in one network namespace, however many processes serve it. Owned by the
  * discovery; a pointer is valid until discovery_tick() retires it (5 minutes after it is gone); ids never repeat.
@@ -26,8 +43,9 @@ struct server {
 	uint32_t netns;			  /* inode of its network namespace */
 	char container_id[65];		  /* "" outside a container */
 	char pod_uid[37];		  /* "" outside Kubernetes */
-	uint32_t pid;			  /* the process that was found first (host pid) */
-	uint32_t processes;		  /* live ones */
+	struct k8s_identity k8s;
+	uint32_t pid;	    /* the process that was found first (host pid) */
+	uint32_t processes; /* live ones */
 	/* Why it was taken for a server: "maps libllama-server-impl.so". */
 	char reason[SERVER_REASON_MAX];
 	uint64_t found_ns; /* CLOCK_MONOTONIC */

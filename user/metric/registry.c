@@ -16,6 +16,7 @@ struct registry {
 	size_t max_series;
 	uint64_t start_ns; /* wall clock */
 	struct series_set sets[M_MAX];
+	struct owner *owners; /* uthash by id */
 };
 
 struct registry *registry_new(const struct registry_config *config)
@@ -35,12 +36,23 @@ struct registry *registry_new(const struct registry_config *config)
 	return r;
 }
 
+static void drop_owner(struct registry *r, struct owner *o)
+{
+	HASH_DEL(r->owners, o);
+	resource_put(o->resource);
+	free(o);
+}
+
 void registry_free(struct registry *r)
 {
+	struct owner *o, *next;
+
 	if (!r)
 		return;
 	for (int id = 0; id < M_MAX; id++)
 		series_set_free(&r->sets[id]);
+	HASH_ITER(hh, r->owners, o, next)
+		drop_owner(r, o);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -113,6 +125,18 @@ void registry_merge(struct registry *r, enum metric_id id, uint32_t owner,
 	unlock(r);
 }
 
+void registry_exemplar(struct registry *r, enum metric_id id, const char *const *values,
+		       const struct exemplar *e)
+{
+	struct series *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = series_find(&r->sets[id], values);
+	if (s && s->family->type == METRIC_HISTOGRAM)
+		series_exemplar(s, e);
+	unlock(r);
+}
+
 void registry_remove(struct registry *r, enum metric_id id, const char *const *values)
 {
 	pthread_mutex_lock(&r->lock);
@@ -120,11 +144,59 @@ void registry_remove(struct registry *r, enum metric_id id, const char *const *v
 	unlock(r);
 }
 
+static struct owner *find_owner(const struct registry *r, uint32_t id)
+{
+	struct owner *o;
+
+	HASH_FIND(hh, r->owners, &id, sizeof(id), o);
+	return o;
+}
+
 void registry_retire(struct registry *r, uint32_t owner)
 {
+	struct owner *o;
+
 	pthread_mutex_lock(&r->lock);
 	for (int id = 0; id < M_MAX; id++)
 		series_retire(&r->sets[id], owner);
+	o = find_owner(r, owner);
+	if (o)
+		drop_owner(r, o);
+	unlock(r);
+}
+
+void registry_relabel(struct registry *r, uint32_t owner, const char *const *values, size_t count)
+{
+	pthread_mutex_lock(&r->lock);
+	for (int id = 0; id < M_MAX; id++)
+		series_relabel(&r->sets[id], owner, values, count);
+	unlock(r);
+}
+
+static struct owner *add_owner(struct registry *r, uint32_t id)
+{
+	struct owner *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->id = id;
+	HASH_ADD(hh, r->owners, id, sizeof(o->id), o);
+	if (o->hh.tbl)
+		return o;
+	free(o);
+	return NULL;
+}
+
+void registry_describe(struct registry *r, uint32_t owner, struct resource *resource)
+{
+	struct owner *o;
+
+	pthread_mutex_lock(&r->lock);
+	o = find_owner(r, owner) ?: add_owner(r, owner);
+	if (o) {
+		resource_put(o->resource);
+		o->resource = resource_get(resource);
+	}
 	unlock(r);
 }
 
@@ -133,7 +205,7 @@ struct snapshot *registry_snapshot(struct registry *r)
 	struct snapshot *s;
 
 	pthread_mutex_lock(&r->lock);
-	s = snapshot_new(r->sets, r->start_ns);
+	s = snapshot_new(r->sets, r->owners, r->start_ns);
 	unlock(r);
 	return s;
 }

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "metric/exemplar.h"
 #include "metric/hist.h"
+#include "metric/resource.h"
 
 enum metric_type {
 	METRIC_COUNTER,
@@ -27,7 +29,7 @@ enum metric_id {
 	M_MAX,
 };
 
-#define METRIC_LABELS_MAX 12
+#define METRIC_LABELS_MAX 16
 
 struct metric_family {
 	const char *otlp_name;
@@ -64,18 +66,34 @@ void registry_observe(struct registry *r, enum metric_id id, uint32_t owner,
 		      const char *const *values, double value);
 void registry_merge(struct registry *r, enum metric_id id, uint32_t owner,
 		    const char *const *values, const struct hist *h);
+/*
+ * Marks an observation that was just made: it becomes the exemplar of the bucket that its value falls into, until the next one
+ * there. A series that is not there (or is the overflow series) gets none.
+ */
+void registry_exemplar(struct registry *r, enum metric_id id, const char *const *values,
+		       const struct exemplar *e);
 /* Removes one series: what it described is no more. */
 void registry_remove(struct registry *r, enum metric_id id, const char *const *values);
 /* Removes every series of this owner (server gone for 5 minutes). */
 void registry_retire(struct registry *r, uint32_t owner);
+/*
+ * Every series of this owner whose first label is service_name gets these values for its first `count` labels; what it has
+ * counted stays. For a server whose identity became known only now.
+ */
+void registry_relabel(struct registry *r, uint32_t owner, const char *const *values, size_t count);
+/* The owner's Resource for OTLP, until registry_retire(); takes a reference of its own. 0: the agent's. */
+void registry_describe(struct registry *r, uint32_t owner, struct resource *resource);
 
 /* One point in time. Immutable; owned by the caller. */
 struct snapshot_series {
 	const char *const *values; /* label values in family order; NULL = absent */
 	bool overflow;
+	uint32_t owner;	   /* whose Resource describes it; of an overflow series: 0 */
 	double value;	   /* counters and gauges */
 	struct hist hist;  /* histograms */
 	uint64_t start_ns; /* wall clock when the series was created */
+	/* By classic bucket, hist.bounds->count + 1 of them; NULL: no observation had a trace. */
+	const struct exemplar *exemplars;
 };
 
 struct snapshot_family {
@@ -84,10 +102,21 @@ struct snapshot_family {
 	size_t count;
 };
 
+struct snapshot_owner {
+	uint32_t id;
+	struct resource *resource;
+};
+
 struct snapshot {
 	uint64_t time_ns; /* wall clock */
 	struct snapshot_family families[M_MAX];
+	struct snapshot_owner
+		*owners; /* ascending by id; the agent's own (0) first, where it is described */
+	size_t owner_count;
 };
+
+/* NULL: the owner was not described. Valid as long as s. */
+const struct resource *snapshot_resource(const struct snapshot *s, uint32_t owner);
 
 struct snapshot *registry_snapshot(struct registry *r); /* NULL: out of memory */
 void snapshot_free(struct snapshot *s);

@@ -78,6 +78,7 @@ static void series_free(struct series *s)
 	if (!s)
 		return;
 	hist_free(&s->hist);
+	free(s->exemplars);
 	free(s);
 }
 
@@ -152,16 +153,26 @@ struct series *series_get(struct series_set *set, size_t max_series, uint32_t ow
 	return s;
 }
 
-void series_remove(struct series_set *set, const char *const *values)
+struct series *series_find(const struct series_set *set, const char *const *values)
 {
 	char key[KEY_MAX];
 	ssize_t len = make_key(key, set->family, values);
-	struct series *s = len < 0 ? NULL : find(set, key, len);
 
-	if (!s)
-		return;
+	return len < 0 ? NULL : find(set, key, len);
+}
+
+static void drop(struct series_set *set, struct series *s)
+{
 	HASH_DEL(set->by_key, s);
 	series_free(s);
+}
+
+void series_remove(struct series_set *set, const char *const *values)
+{
+	struct series *s = series_find(set, values);
+
+	if (s)
+		drop(set, s);
 }
 
 void series_retire(struct series_set *set, uint32_t owner)
@@ -169,21 +180,95 @@ void series_retire(struct series_set *set, uint32_t owner)
 	struct series *s, *next;
 
 	HASH_ITER(hh, set->by_key, s, next) {
-		if (s->owner != owner)
-			continue;
-		HASH_DEL(set->by_key, s);
-		series_free(s);
+		if (s->owner == owner)
+			drop(set, s);
 	}
+}
+
+/* The values of s, the first `count` of them replaced. */
+static ssize_t make_relabelled_key(char *key, const struct series *s, const char *const *values,
+				   size_t count)
+{
+	const char *all[METRIC_LABELS_MAX];
+	const char *at = s->key;
+
+	for (size_t i = 0; i < s->family->label_count; i++) {
+		all[i] = i < count ? values[i] : at;
+		at += strlen(at) + 1;
+	}
+	return make_key(key, s->family, all);
+}
+
+static void take_over(struct series *to, struct series *from)
+{
+	to->owner = from->owner;
+	to->value += from->value;
+	if (from->start_ns < to->start_ns)
+		to->start_ns = from->start_ns;
+	if (from->family->type != METRIC_HISTOGRAM)
+		return;
+	hist_merge(&to->hist, &from->hist);
+	if (to->exemplars)
+		return;
+	to->exemplars = from->exemplars;
+	from->exemplars = NULL;
+}
+
+/* Out of memory: the series keeps its old labels. */
+static void relabel(struct series_set *set, struct series *s, const char *const *values,
+		    size_t count)
+{
+	char key[KEY_MAX];
+	ssize_t len = make_relabelled_key(key, s, values, count);
+	struct series *to = len < 0 ? s : find(set, key, len);
+
+	if (!to)
+		to = insert(set, key, len);
+	if (!to || to == s)
+		return;
+	take_over(to, s);
+	drop(set, s);
+}
+
+void series_relabel(struct series_set *set, uint32_t owner, const char *const *values, size_t count)
+{
+	const struct series *last =
+		set->by_key ? ELMT_FROM_HH(set->by_key->hh.tbl, set->by_key->hh.tbl->tail) : NULL;
+	struct series *s, *next;
+
+	if (!set->family->label_count || strcmp(set->family->labels[0], "service_name"))
+		return;
+	/* What is inserted on the way comes behind the last one. */
+	for (s = set->by_key; s; s = next) {
+		bool end = s == last;
+
+		next = end ? NULL : s->hh.next;
+		if (s->owner == owner)
+			relabel(set, s, values, count);
+	}
+}
+
+bool series_exemplar(struct series *s, const struct exemplar *e)
+{
+	const struct hist_bounds *b = s->hist.bounds;
+	size_t i = 0;
+
+	if (!s->exemplars)
+		s->exemplars = calloc(b->count + 1, sizeof(*s->exemplars));
+	if (!s->exemplars)
+		return false;
+	while (i < b->count && e->value > b->le[i])
+		i++;
+	s->exemplars[i] = *e;
+	return true;
 }
 
 void series_set_free(struct series_set *set)
 {
 	struct series *s, *next;
 
-	HASH_ITER(hh, set->by_key, s, next) {
-		HASH_DEL(set->by_key, s);
-		series_free(s);
-	}
+	HASH_ITER(hh, set->by_key, s, next)
+		drop(set, s);
 	series_free(set->overflow);
 	set->overflow = NULL;
 }

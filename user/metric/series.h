@@ -22,9 +22,10 @@ struct series {
 	uint32_t
 		owner; /* the last server that wrote to it: one that restarts under the same labels keeps it */
 	bool overflow;
-	uint64_t start_ns; /* wall clock */
-	double value;	   /* counters and gauges */
-	struct hist hist;  /* histograms */
+	uint64_t start_ns;	    /* wall clock */
+	double value;		    /* counters and gauges */
+	struct hist hist;	    /* histograms */
+	struct exemplar *exemplars; /* by classic bucket; NULL: none yet */
 	size_t key_len;
 	char key[]; /* the label values, each with its NUL */
 };
@@ -43,11 +44,29 @@ struct series_set {
  */
 struct series *series_get(struct series_set *set, size_t max_series, uint32_t owner,
 			  const char *const *values, uint64_t times);
+/* NULL: there is no such series. */
+struct series *series_find(const struct series_set *set, const char *const *values);
 void series_remove(struct series_set *set, const char *const *values);
 void series_retire(struct series_set *set, uint32_t owner);
+/* One that would get the label values of another is added to it. */
+void series_relabel(struct series_set *set, uint32_t owner, const char *const *values,
+		    size_t count);
+/* Of a histogram: false when out of memory. */
+bool series_exemplar(struct series *s, const struct exemplar *e);
 void series_set_free(struct series_set *set);
 
-/* A deep copy of all sets; tokscope_series_dropped_total is made from their `dropped`. NULL: out of memory. */
-struct snapshot *snapshot_new(const struct series_set sets[M_MAX], uint64_t start_ns);
+/* What is known of the owners of series. */
+struct owner {
+	UT_hash_handle hh;
+	uint32_t id;
+	struct resource *resource;
+};
+
+/*
+ * A deep copy of all sets; tokscope_series_dropped_total is made from their `dropped`. owners: uthash head. NULL: out of
+ * memory.
+ */
+struct snapshot *snapshot_new(const struct series_set sets[M_MAX], const struct owner *owners,
+			      uint64_t start_ns);
 
 #endif

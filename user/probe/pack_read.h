@@ -5,7 +5,7 @@
 #define PROBE_PACK_READ_H
 
 #include "probe/pack.h"
-#include "probe/pack_yaml.h"
+#include "base/doc.h"
 
 /* A timer of the pack that is being read. */
 struct pack_timer {

@@ -91,8 +91,11 @@ static void tokenized(struct tracker *t, const struct engine_event *e)
 {
 	struct request *rq = find(t, HANDLE_THREAD, e->tgid, e->tid);
 
-	if (rq && !rq->phases.queued)
-		rq->phases.tokenize_ns += e->duration_ns;
+	if (!rq || rq->phases.queued)
+		return;
+	if (!rq->phases.tokenize)
+		rq->phases.tokenize = e->time_ns - e->duration_ns;
+	rq->phases.tokenize_ns += e->duration_ns;
 }
 
 static void token(struct tracker *t, const struct engine_event *e)
@@ -138,15 +141,23 @@ static uint64_t until(uint64_t stamp, uint64_t end)
 	return stamp && stamp < end ? stamp : end;
 }
 
-static void by_probes(const struct phases *p, struct request_record *r, uint64_t end)
+static void set_phase(struct request_record *r, enum phase p, uint64_t complete, uint64_t from,
+		      double seconds)
+{
+	r->phase_s[p] = seconds;
+	r->phase_start_s[p] = between(complete, from);
+}
+
+static void by_probes(const struct phases *p, struct request_record *r, uint64_t complete,
+		      uint64_t end)
 {
 	uint64_t start = until(p->started, end), token = until(p->token, end);
 
 	if (p->tokenize_ns)
-		r->phase_s[PHASE_TOKENIZE] = p->tokenize_ns / 1e9;
-	r->phase_s[PHASE_QUEUE] = between(p->queued, start);
-	r->phase_s[PHASE_PREFILL] = between(start, token);
-	r->phase_s[PHASE_DECODE] = between(token, until(p->finished, end));
+		set_phase(r, PHASE_TOKENIZE, complete, p->tokenize, p->tokenize_ns / 1e9);
+	set_phase(r, PHASE_QUEUE, complete, p->queued, between(p->queued, start));
+	set_phase(r, PHASE_PREFILL, complete, start, between(start, token));
+	set_phase(r, PHASE_DECODE, complete, token, between(token, until(p->finished, end)));
 }
 
 /*
@@ -166,9 +177,12 @@ static void by_wire(struct request_record *r)
 
 	if (isnan(r->ttft_s) || isnan(r->duration_s) || !strcmp(engine, ENGINE_UNKNOWN))
 		return;
-	if (headers_end_tokenize(engine) && r->time_to_headers_s <= r->ttft_s)
+	if (headers_end_tokenize(engine) && r->time_to_headers_s <= r->ttft_s) {
 		r->phase_s[PHASE_TOKENIZE] = r->time_to_headers_s;
+		r->phase_start_s[PHASE_TOKENIZE] = 0;
+	}
 	r->phase_s[PHASE_DECODE] = r->duration_s - r->ttft_s;
+	r->phase_start_s[PHASE_DECODE] = r->ttft_s;
 }
 
 static double known(double seconds)
@@ -178,12 +192,14 @@ static double known(double seconds)
 
 void phases_summary(const struct request *rq, struct request_record *r, uint64_t end_ns)
 {
-	if (rq->complete)
+	if (rq->complete) {
 		r->phase_s[PHASE_RECEIVE] = between(rq->first_ns, rq->complete_ns);
+		r->phase_start_s[PHASE_RECEIVE] = -r->phase_s[PHASE_RECEIVE];
+	}
 	if (isnan(r->duration_s))
 		return;
 	if (rq->phases.queued)
-		by_probes(&rq->phases, r, end_ns);
+		by_probes(&rq->phases, r, rq->complete_ns, end_ns);
 	else
 		by_wire(r);
 	r->phase_s[PHASE_OTHER] = r->duration_s;

@@ -42,14 +42,14 @@ struct handle {
 struct phases {
 	struct handle handles[HANDLE_KINDS];
 	uint64_t tokenize_ns; /* a duration */
-	uint64_t queued, started, token, finished;
+	uint64_t tokenize, queued, started, token, finished;
 };
 
 /* All of rq was read, by the thread of the record under way. */
 void phases_request_read(struct request *rq);
 /* rq is about to be freed: the engine's names for it mean nothing any more. */
 void phases_request_gone(struct request *rq);
-/* Fills r->phase_s; duration_s, ttft_s and time_to_headers_s are there already. */
+/* Fills r->phase_s and r->phase_start_s; duration_s, ttft_s and time_to_headers_s are there already. */
 void phases_summary(const struct request *rq, struct request_record *r, uint64_t end_ns);
 
 #endif

@@ -66,6 +66,8 @@ struct request_record {
 	char trace_id[33];
 	char span_id[17];	 /* of this request's own span; "" while there is none */
 	char parent_span_id[17]; /* from traceparent */
+	int trace_flags;	 /* of traceparent; -1: there was none. Bit 0: the caller samples */
+	bool sampled;		 /* its span is exported */
 	char request_id[HTTP1_ID_MAX + 1];
 	double duration_s;
 	double ttft_s;
@@ -81,6 +83,8 @@ struct request_record {
 	enum token_source token_source;
 	uint64_t bytes_in, bytes_out;
 	double phase_s[PHASE_MAX];
+	/* From request complete to the phase's beginning, for those that are one piece; of receive: negative. */
+	double phase_start_s[PHASE_MAX];
 	/*
 	 * Of the server's TCP connection, unknown on unix sockets: segments sent again and time without room at the
 	 * peer, both during the request; the last smoothed round-trip time; established to accepted, only with the

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is known of a finished request becomes its record. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,10 +20,11 @@ static void unknown_numbers(struct request_record *r)
 	r->itl_min_s = r->itl_p50_s = r->itl_p99_s = r->itl_max_s = NAN;
 	r->srtt_s = r->send_stall_s = r->accept_wait_s = r->gpu_s = NAN;
 	for (int p = 0; p < PHASE_MAX; p++)
-		r->phase_s[p] = NAN;
+		r->phase_s[p] = r->phase_start_s[p] = NAN;
 	r->events = r->content_events = -1;
 	r->input_tokens = r->output_tokens = r->cached_tokens = r->wasted_tokens = -1;
 	r->retransmits = r->bytes_after_close = -1;
+	r->trace_flags = -1;
 }
 
 /* traceparent is checked already: "00-<32 hex>-<16 hex>-<2 hex>" (W3C Trace Context). */
@@ -32,6 +34,7 @@ static void trace_context(const struct request *rq, struct request_record *r)
 		return;
 	memcpy(r->trace_id, rq->traceparent + 3, 32);
 	memcpy(r->parent_span_id, rq->traceparent + 36, 16);
+	r->trace_flags = (int)strtol(rq->traceparent + 53, NULL, 16);
 }
 
 static void identity(const struct request *rq, struct request_record *r)

@@ -3,8 +3,8 @@
  * A YAML document read by tables. The first error is kept as "ORIGIN:LINE: what, and what is allowed"; whatever was read
  * until then belongs to the caller's objects, which are to be zeroed before and freed after.
  */
-#ifndef PROBE_PACK_YAML_H
-#define PROBE_PACK_YAML_H
+#ifndef BASE_DOC_H
+#define BASE_DOC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "probe/pack_yaml.h"
+#include "base/doc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -125,7 +125,7 @@ static int check_end(struct doc *d, yaml_parser_t *y, const char *text, size_t l
 	root = yaml_document_get_root_node(&more);
 	line = more.start_mark.line + 1;
 	yaml_document_delete(&more);
-	return root ? fail_at(d, line, "a second document: a file holds one pack") : 0;
+	return root ? fail_at(d, line, "a second document: a file holds one") : 0;
 }
 
 static int load(struct doc *d, yaml_parser_t *y, const char *text, size_t len)
@@ -191,7 +191,7 @@ const yaml_node_t *doc_root(struct doc *d)
 
 	if (root)
 		return node(d, root, 1);
-	fail_at(d, 1, "the file is empty: a pack begins with 'pack: NAME'");
+	fail_at(d, 1, "the file is empty");
 	return NULL;
 }
 
