@@ -65,7 +65,7 @@ static struct fixture begin(void)
 	static const struct registry_config config;
 	struct fixture f = { .registry = registry_new(&config) };
 
-	f.observer = observer_new(f.registry);
+	f.observer = observer_new(f.registry, &(struct observer_config){ .exemplars = true });
 	assert_non_null(f.observer);
 	return f;
 }
@@ -142,6 +142,44 @@ static void test_ok_stream(void **state)
 	assert_true(total(&f, M_TIME_TO_HEADERS) == 1);
 	assert_true(total(&f, M_PHASE_DURATION) == 2);
 	end(&f);
+}
+
+static const struct exemplar *exemplar_of(struct fixture *f, enum metric_id id)
+{
+	const struct snapshot_series *series = &family(f, id)->series[0];
+
+	for (size_t i = 0; series->exemplars && i <= series->hist.bounds->count; i++)
+		if (*series->exemplars[i].trace_id)
+			return &series->exemplars[i];
+	return NULL;
+}
+
+static void test_exemplars_of_exported_spans_only(void **state)
+{
+	struct request_record r = ok_stream();
+
+	(void)state;
+	strcpy(r.trace_id, "0af7651916cd43dd8448eb211c80319c");
+	strcpy(r.span_id, "00f067aa0ba902b7");
+	r.time_ns = 1000000000;
+	for (int sampled = 0; sampled < 2; sampled++) {
+		struct fixture f = begin();
+		const struct exemplar *e;
+
+		r.sampled = sampled;
+		observer_finished(f.observer, &r);
+		e = exemplar_of(&f, M_TIME_TO_FIRST_TOKEN);
+		if (!sampled)
+			assert_null(e);
+		if (sampled) {
+			assert_string_equal(e->trace_id, r.trace_id);
+			assert_string_equal(e->span_id, r.span_id);
+			assert_true(e->value == 0.1);
+			assert_int_equal(e->time_ns, 1500000000);
+			assert_true(exemplar_of(&f, M_REQUEST_DURATION)->value == 0.5);
+		}
+		end(&f);
+	}
 }
 
 static void test_aborted_stream(void **state)
@@ -315,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ok_stream),
+		cmocka_unit_test(test_exemplars_of_exported_spans_only),
 		cmocka_unit_test(test_aborted_stream),
 		cmocka_unit_test(test_plain_and_internal),
 		cmocka_unit_test(test_network),

@@ -32,6 +32,21 @@ static void assert_phases(const struct request_record *r, struct expected e)
 	assert_seconds(sum, r->duration_s);
 }
 
+/* Milliseconds after the request was complete. */
+struct starts {
+	double tokenize, queue, prefill, decode;
+};
+
+static void assert_starts(const struct request_record *r, struct starts s)
+{
+	const double want[] = { s.tokenize, s.queue, s.prefill, s.decode };
+
+	for (int i = 0; i < 4; i++)
+		assert_seconds(r->phase_start_s[PHASE_TOKENIZE + i], want[i] / 1e3);
+	assert_seconds(r->phase_start_s[PHASE_RECEIVE], -r->phase_s[PHASE_RECEIVE]);
+	assert_true(isnan(r->phase_start_s[PHASE_OTHER]));
+}
+
 static void tell(struct world *w, const struct engine_event *e)
 {
 	struct engine_event told = *e;
@@ -82,6 +97,7 @@ static void test_all_phases(void **state)
 	answer(&l, LAST);
 	assert_int_equal(w->count, 1);
 	assert_phases(&w->records[0], (struct expected){ 0.75, 5, 10, 4, 3.25 });
+	assert_starts(&w->records[0], (struct starts){ 0.75, 3, 8, 18 });
 	world_free(w);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/gpu_metrics.h"
 #include "cli/probe_metrics.h"
 #include "cli/self_metrics.h"
@@ -12,7 +13,13 @@
 static void on_finished(void *ctx, const struct request_record *r)
 {
 	struct meter *m = ctx;
+	struct request_record traced;
 
+	if (m->sampler) {
+		traced = *r;
+		sampler_decide(m->sampler, &traced, clock_monotonic_ns());
+		r = &traced;
+	}
 	observer_finished(m->observer, r);
 	if (m->ops->finished)
 		m->ops->finished(m->ctx, r);
@@ -90,14 +97,15 @@ static const struct session_ops session_ops = {
 
 int meter_open(struct meter *m, const struct config *c, const struct meter_ops *ops, void *ctx)
 {
-	const struct registry_config rc = { 0 };
+	const struct registry_config rc = { .max_series = c->max_series };
+	const struct observer_config oc = { .exemplars = true, .gen_ai_client = c->gen_ai_client };
 	int err;
 
 	memset(m, 0, sizeof(*m));
 	m->ops = ops;
 	m->ctx = ctx;
 	m->registry = registry_new(&rc);
-	m->observer = m->registry ? observer_new(m->registry) : NULL;
+	m->observer = m->registry ? observer_new(m->registry, &oc) : NULL;
 	m->gpu = m->observer ? gpu_metrics_new(m->registry) : NULL;
 	m->probes = m->gpu ? probe_metrics_new(m->registry) : NULL;
 	if (!m->probes) {

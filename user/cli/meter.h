@@ -5,6 +5,7 @@
 
 #include "cli/session.h"
 #include "metric/registry.h"
+#include "track/sampler.h"
 
 /* What else is to happen; all may be NULL. */
 struct meter_ops {
@@ -21,6 +22,8 @@ struct meter {
 	struct observer *observer;
 	struct gpu_metrics *gpu;
 	struct probe_metrics *probes;
+	struct sampler *
+		sampler; /* not owned; NULL: no request gets a span. May be set while the session runs */
 	const struct meter_ops *ops;
 	void *ctx;
 };

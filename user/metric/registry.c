@@ -200,6 +200,18 @@ void registry_describe(struct registry *r, uint32_t owner, struct resource *reso
 	unlock(r);
 }
 
+struct resource *registry_resource(struct registry *r, uint32_t owner)
+{
+	struct owner *o;
+	struct resource *resource;
+
+	pthread_mutex_lock(&r->lock);
+	o = find_owner(r, owner);
+	resource = resource_get(o ? o->resource : NULL);
+	unlock(r);
+	return resource;
+}
+
 struct snapshot *registry_snapshot(struct registry *r)
 {
 	struct snapshot *s;

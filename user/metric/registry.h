@@ -83,6 +83,8 @@ void registry_retire(struct registry *r, uint32_t owner);
 void registry_relabel(struct registry *r, uint32_t owner, const char *const *values, size_t count);
 /* The owner's Resource for OTLP, until registry_retire(); takes a reference of its own. 0: the agent's. */
 void registry_describe(struct registry *r, uint32_t owner, struct resource *resource);
+/* A reference to it, to be put; NULL: the owner was not described. */
+struct resource *registry_resource(struct registry *r, uint32_t owner);
 
 /* One point in time. Immutable; owned by the caller. */
 struct snapshot_series {

@@ -31,17 +31,20 @@ struct observed {
 
 struct observer {
 	struct registry *registry;
+	struct observer_config config;
 	struct observed *servers; /* uthash by id */
 	struct model *models;	  /* uthash by name */
 	struct observed nowhere;  /* requests of no server: its labels are absent */
 };
 
-struct observer *observer_new(struct registry *registry)
+struct observer *observer_new(struct registry *registry, const struct observer_config *config)
 {
 	struct observer *o = calloc(1, sizeof(*o));
 
-	if (o)
-		o->registry = registry;
+	if (!o)
+		return NULL;
+	o->registry = registry;
+	o->config = *config;
 	return o;
 }
 
@@ -113,6 +116,7 @@ static const char *model_label(struct observer *o, const char *name)
 /* Label values of one measurement: the server's, the request's, then what the family adds. */
 struct measurement {
 	struct observer *observer;
+	const struct request_record *record; /* NULL: of no request */
 	uint32_t owner;
 	const char *values[METRIC_LABELS_MAX];
 };
@@ -130,6 +134,7 @@ static struct measurement measurement_of_request(struct observer *o, const struc
 {
 	struct measurement m = measurement_of_server(o, r->server);
 
+	m.record = r;
 	m.values[SERVER_LABELS] = r->route->operation;
 	m.values[SERVER_LABELS + 1] = request_provider(r);
 	m.values[SERVER_LABELS + 2] = model_label(o, r->request_model);
@@ -152,6 +157,22 @@ static void add(struct measurement *m, enum metric_id id, const char *const own[
 	registry_add(m->observer->registry, id, m->owner, m->values, delta);
 }
 
+/* Of exported spans only: whoever follows an exemplar finds its trace. m has the labels of the observation just made. */
+static void mark(const struct measurement *m, enum metric_id id, double value)
+{
+	const struct request_record *r = m->record;
+	struct exemplar e = { .value = value };
+
+	if (!r || !r->sampled || !m->observer->config.exemplars || isnan(value))
+		return;
+	memcpy(e.trace_id, r->trace_id, sizeof(e.trace_id));
+	memcpy(e.span_id, r->span_id, sizeof(e.span_id));
+	e.time_ns = r->time_ns;
+	if (r->duration_s > 0)
+		e.time_ns += (uint64_t)(r->duration_s * 1e9);
+	registry_exemplar(m->observer->registry, id, m->values, &e);
+}
+
 static void distribute(struct measurement *m, enum metric_id id, const char *const own[3],
 		       double value)
 {
@@ -159,6 +180,7 @@ static void distribute(struct measurement *m, enum metric_id id, const char *con
 		return;
 	set_own(m, REQUEST_LABELS, own);
 	registry_observe(m->observer->registry, id, m->owner, m->values, value);
+	mark(m, id, value);
 }
 
 /* ------------------------------------------------------------------ finished requests */
@@ -180,6 +202,7 @@ static void observe_times(struct measurement *m, const struct request_record *r)
 		set_own(m, REQUEST_LABELS, NULL);
 		registry_merge(m->observer->registry, M_INTER_TOKEN_LATENCY, m->owner, m->values,
 			       r->itl);
+		mark(m, M_INTER_TOKEN_LATENCY, r->itl_max_s);
 	}
 }
 

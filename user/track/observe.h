@@ -11,8 +11,13 @@
 
 struct observer;
 
+struct observer_config {
+	bool exemplars; /* histograms point to exported traces */
+	bool gen_ai_client; /* also the metrics that instrumented clients report, for what knows only those */
+};
+
 /* registry must outlive the observer. NULL: out of memory. */
-struct observer *observer_new(struct registry *registry);
+struct observer *observer_new(struct registry *registry, const struct observer_config *config);
 void observer_free(struct observer *o);
 
 void observer_finished(struct observer *o, const struct request_record *r);
