@@ -18,10 +18,10 @@ msg  = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 OPT     := $(if $(DEBUG),-O0 -g3,-O2 -g)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/bpf -D_GNU_SOURCE -DTOKSCOPE_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/bpf -isystem $(BUILD)/proto -D_GNU_SOURCE -DTOKSCOPE_VERSION='"$(VERSION)"'
 CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(if $(SANITIZE),$(SANFLAGS))
 LDFLAGS += $(if $(SANITIZE),$(SANFLAGS))
-LIBS    := -lbpf -lelf -lz -lZydis -liberty -lyaml -lmicrohttpd -ljansson -lcurl -lcap-ng -lm -lpthread
+LIBS    := -lbpf -lelf -lz -lZydis -liberty -lyaml -lmicrohttpd -lgnutls -lcrypt -ljansson -lcurl -lprotobuf-c -lcap-ng -lm -lpthread
 
 # Layers, lowest first: a layer may include those before it (tools/check_layers enforces the exact picture).
 LAYERS := base metric gpu wire discover kube probe track export load attach cli
@@ -70,6 +70,9 @@ $(BUILD)/san/%.o: %.c
 PACKS := $(wildcard user/probe/packs/*.yaml)
 $(BUILD)/obj/user/probe/pack_builtin.o $(BUILD)/san/user/probe/pack_builtin.o: $(PACKS)
 
+# The same of the schema of metrics.
+$(BUILD)/obj/user/export/metric_json.o $(BUILD)/san/user/export/metric_json.o: user/export/metric_schema.json
+
 define layer_archives
 $(BUILD)/obj/lib$(1).a: $(call objs,$(BUILD)/obj,$(1))
 $(BUILD)/san/lib$(1).a: $(call objs,$(BUILD)/san,$(1))
@@ -79,6 +82,39 @@ $(foreach l,$(LAYERS),$(eval $(call layer_archives,$(l))))
 %.a:
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
+# ---------------------------------------------------------------- protobuf
+# The messages that user/export writes and reads, as protobuf-c's C in build/proto: "<name>.pb-c.h". A .proto file is
+# found below user/export/proto or, from Debian's packages opentelemetry-proto and libprotobuf-dev, below /usr/include.
+OTLP_PROTO := $(foreach p,common resource metrics trace logs,$(p)/v1/$(p)) \
+	$(foreach p,metrics trace logs,collector/$(p)/v1/$(p)_service)
+PROTO := $(OTLP_PROTO:%=opentelemetry/proto/%) \
+	google/protobuf/any google/protobuf/duration google/rpc/status google/rpc/error_details \
+	google/protobuf/timestamp io/prometheus/client/metrics
+PROTO_C = $(PROTO:%=$(BUILD)/proto/%.pb-c.c)
+vpath %.proto user/export/proto /usr/include
+
+$(BUILD)/proto/%.proto: %.proto tools/otlp_proto
+	@mkdir -p $(@D)
+	$(Q)tools/otlp_proto $< > $@
+
+$(BUILD)/proto/%.pb-c.c: $(BUILD)/proto/%.proto | $(PROTO:%=$(BUILD)/proto/%.proto)
+	$(call msg,PROTO,$@)
+	$(Q)protoc -I$(BUILD)/proto --c_out=$(BUILD)/proto $<
+
+# Generated code is not held to the warnings of the tree.
+$(BUILD)/obj/proto/%.o: $(BUILD)/proto/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c $< -o $@
+
+$(BUILD)/san/proto/%.o: $(BUILD)/proto/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -O1 $(SANFLAGS) -c $< -o $@
+
+$(foreach k,obj san,$(eval $(BUILD)/$(k)/libexport.a: $(PROTO:%=$(BUILD)/$(k)/proto/%.pb-c.o)))
+$(foreach k,obj san,$(PROTO:%=$(BUILD)/$(k)/proto/%.pb-c.o)): | $(PROTO_C)
+$(foreach k,obj san,$(call objs,$(BUILD)/$(k),export)) $(patsubst %.c,$(BUILD)/san/%.o,$(wildcard tests/unit/export_*.c)): | $(PROTO_C)
+
+# ---------------------------------------------------------------- layers
 # Layers up to and including $(1), highest first.
 reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
 upto  = $(call reverse,$(call prefix,$(1),$(LAYERS)))
@@ -143,12 +179,22 @@ $(BUILD)/fuzz/obj/%.o: %.c
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
 $(BUILD)/fuzz/obj/user/probe/pack_builtin.o: $(PACKS)
+# What collectors answer is the one input of the export layer that is fuzzed.
+FUZZ_PROTO := $(PROTO:%=$(BUILD)/fuzz/obj/proto/%.pb-c.o)
+$(FUZZ_PROTO): $(BUILD)/fuzz/obj/proto/%.o: $(BUILD)/proto/%.c | $(PROTO_C)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -w -c $< -o $@
+$(BUILD)/fuzz/obj/user/export/otlp_response.o: | $(PROTO_C)
+$(BUILD)/tests/fuzz/otlp_response: $(BUILD)/fuzz/obj/user/export/otlp_response.o $(FUZZ_PROTO)
+# And of kube, what an API server answers.
+$(BUILD)/tests/fuzz/kube_pods: $(BUILD)/fuzz/obj/user/kube/pods.o
+
 $(BUILD)/fuzz/obj/fuzzed.a: $(foreach l,base metric gpu wire discover probe track,$(call objs,$(BUILD)/fuzz/obj,$(l)))
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(BUILD)/fuzz/obj/fuzzed.a
 	@mkdir -p $(@D)
 	$(call msg,FUZZ,$@)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $^ -lelf -lz -lZydis -liberty -lyaml -lm -o $@
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) -lelf -lz -lZydis -liberty -lyaml -lprotobuf-c -ljansson -lm -o $@
 
 # Programs that tests, the demo and the bench share: the load generator (also the client-side oracle), a server.
 $(BUILD)/tests/loadgen: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/loadgen*.c))
@@ -168,6 +214,11 @@ $(BUILD)/tests/probe_cost: $(BUILD)/obj/tests/bench/probe_cost.o $(BUILD)/obj/li
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -lelf -lz -lpthread -o $@
 
+$(BUILD)/tests/export_cost: $(BUILD)/obj/tests/bench/export_cost.o $(foreach l,$(call upto,export),$(BUILD)/obj/lib$(l).a)
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 # The kernels of tests/vm/kernels in QEMU, two at a time; K='6.1 6.12' chooses. tools/hook_table shows what works where.
 .PHONY: test-vm run-vm
 test-vm:
@@ -179,7 +230,7 @@ run-vm: targets $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
 
 # What the demo and the bench run.
 .PHONY: programs
-programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost $(BUILD)/tests/probe_cost
+programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost $(BUILD)/tests/probe_cost $(BUILD)/tests/export_cost
 	@:
 
 # ---------------------------------------------------------------- what a person types
@@ -221,11 +272,18 @@ test-servers:
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/tokscope $(BUILD)/tests/loadgen
 	$(Q)tests/servers/run $(SERVER)
 
+# Real back ends of OTLP, built into build/backends: tests/backends/run --help. BACKEND='jaeger' tests some of them.
+.PHONY: test-backends
+test-backends:
+	$(Q)tools/setup test
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
+	$(Q)tests/backends/run $(BACKEND)
+
 # Sets itself up on a fresh machine, builds, and shows the main job. DEMO_SECONDS=20 is the length of the load.
 demo:
 	+$(Q)tools/demo
 
-# What tokscope costs, as paired ratios; B='throughput packs syscalls probes rate vm' runs some of it.
+# What tokscope costs, as paired ratios; B='throughput packs syscalls probes rate export vm' runs some of it.
 bench:
 	$(Q)tools/setup demo
 	$(Q)$(MAKE) --no-print-directory programs
@@ -245,8 +303,11 @@ install: $(BUILD)/tokscope
 	install -D -m 755 $(BUILD)/tokscope $(DESTDIR)$(PREFIX)/bin/tokscope
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8
 	$(BUILD)/tokscope help --man > $(DESTDIR)$(PREFIX)/share/man/man8/tokscope.8
+	install -D -m 644 docs/tokscope.yaml $(DESTDIR)$(PREFIX)/share/doc/tokscope/tokscope.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/tokscope.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tokscope.service
 
 -include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
 .PHONY: clean
 clean:
-	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf $(BUILD)/tests $(BUILD)/tokscope
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf $(BUILD)/proto $(BUILD)/tests $(BUILD)/tokscope

@@ -23,11 +23,15 @@
 #define TKS_SEGMENTS_MAX 64
 
 enum tks_kind {
-	TKS_KIND_DATA = 1,	 /* struct tks_data */
-	TKS_KIND_SOCK_STATE = 2, /* struct tks_sock_state */
-	TKS_KIND_PROC = 3,	 /* struct tks_proc */
-	TKS_KIND_GPU = 4,	 /* struct tks_gpu (tks_gpu.h) */
-	TKS_KIND_PROBE = 5,	 /* struct tks_probe_event (tks_probe.h) */
+	TKS_KIND_DATA = 1,	     /* struct tks_data */
+	TKS_KIND_SOCK_STATE = 2,     /* struct tks_sock_state */
+	TKS_KIND_PROC = 3,	     /* struct tks_proc */
+	TKS_KIND_GPU = 4,	     /* struct tks_gpu (tks_gpu.h) */
+	TKS_KIND_PROBE = 5,	     /* struct tks_probe_event (tks_probe.h) */
+	TKS_KIND_CUPTI_ACTIVITY = 6, /* struct tks_cupti_activity (tks_cupti.h) */
+	TKS_KIND_CUPTI_NAME = 7,     /* struct tks_cupti_kernel_name */
+	TKS_KIND_CUPTI_DEVICE = 8,   /* struct tks_cupti_device_record */
+	TKS_KIND_CUPTI_STATUS = 9,   /* struct tks_cupti_status_record */
 };
 
 struct tks_header {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ int main(int argc, char **argv)
 {
 	const struct command *cmd;
 	struct config config;
-	int used, status;
+	int used, err, status;
 
 	if (argc < 2) {
 		help_all(stderr);
@@ -24,9 +25,9 @@ int main(int argc, char **argv)
 	if (!cmd)
 		return EXIT_USAGE;
 
-	config_init(&config);
-	if (args_parse(cmd, argc - used, argv + used, &config)) {
-		status = EXIT_USAGE;
+	err = config_load(cmd, argc - used, argv + used, &config);
+	if (err) {
+		status = err == -EINVAL ? EXIT_USAGE : 1;
 	} else if (config.help) {
 		help_command(stdout, cmd);
 		status = 0;

@@ -2,23 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
 
-usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput packs syscalls probes rate vm
+usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput packs syscalls probes rate export vm
 
 vm: `syscalls` in a kernel that has kprobes and fentry, under QEMU (VM_KERNEL=6.12; make test-vm sets it up).
 """
 import argparse
+import contextlib
 import glob
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import harness as h  # noqa: E402
 
+EXPORT_COST = os.path.join(h.BUILD, "tests", "export_cost")
 PROBE_COST = os.path.join(h.BUILD, "tests", "probe_cost")
 SYSCALL_COST = os.path.join(h.BUILD, "tests", "syscall_cost")
 COST_ROUNDS = os.environ.get("COST_ROUNDS", "").split()  # set for the guest of vm(), which is slow
@@ -237,6 +241,75 @@ def rate(seconds):
         say(f"  {backend}: highest rate with 0 lost: {best:.0f} events/s")
 
 
+# ---------------------------------------------------------------- a scrape, an export, a dead collector
+
+def export_cost(series, rounds):
+    say(f"one scrape, one export at {series} series (sets of label values, six in ten histograms: {12 * series} samples as"
+        " text); budget of a scrape at 1 000: 10 ms")
+    out = subprocess.run(on_cpu(1, [EXPORT_COST, str(series), str(rounds)]), check=True, stdout=subprocess.PIPE).stdout
+    for row in map(json.loads, out.splitlines()):
+        if "ms" not in row:
+            continue
+        size, packed = row.get("bytes", 0), row.get("gzip_bytes", 0)
+        report(f"{series}: {row['form']}" + (f", {size / 1024:.0f} KiB" if size else ""), row["ms"], " ms", 1)
+        if packed:
+            report(f"{series}:   gzip of it, {packed / 1024:.0f} KiB", row["gzip_ms"], " ms", 1)
+    return row["bytes"]
+
+
+@contextlib.contextmanager
+def silent_collector():
+    """Accepts every connection and never answers; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        held = []
+
+        def hold():
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(listener.accept())
+
+        threading.Thread(target=hold, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def closed_collector():
+    yield f"http://127.0.0.1:{h.free_port()}"
+
+
+def no_collector():
+    return contextlib.nullcontext("")  # as the specification has it: an empty variable is none
+
+
+def dead_collector(name, collector, seconds):
+    """RSS of an agent that cannot deliver: before, and after each of three loads that its queues cannot hold."""
+    with collector() as url, h.stream_server("--interval-us", "1000") as server:
+        env = dict(os.environ, OTEL_METRIC_EXPORT_INTERVAL="1000", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        with h.Agent("--pid", str(server.pid), "--traces.ratio", "1", "--traces.rate", "0", env=env) as agent:
+            rss = [agent.settled_scrape().value("process_resident_memory_bytes") / 2**20]
+            for _ in range(3):
+                subprocess.run([h.LOADGEN, "--port", str(server.port), "--clients", "8", "--duration", str(seconds),
+                                "--max-tokens", "2", "--json", os.devnull],
+                               check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                after = agent.settled_scrape()
+                rss.append(after.value("process_resident_memory_bytes") / 2**20)
+            spans, records = (after.value("tokscope_export_dropped_total", signal=s) or 0 for s in ("traces", "logs"))
+    RESULTS[f"RSS, collector: {name}"] = {"unit": "MiB", "values": rss}
+    say(f"  collector: {name:47} {' -> '.join(f'{mib:.1f}' for mib in rss)} MiB;"
+        f" {after.value('tokscope_requests_total'):.0f} requests, dropped {spans:.0f} spans, {records:.0f} records")
+
+
+def export(rounds, seconds):
+    for series in (1000, 10000):
+        record = export_cost(series, rounds)
+    say("agent RSS before, and after each of three loads; the queues hold 2 048 spans and 2 048 log records at most, "
+        f"{record} bytes each: {2 * 2048 * record / 2**20:.1f} MiB; budget of all: 64 MiB")
+    dead_collector("none, to compare with", no_collector, seconds)
+    dead_collector("closed port", closed_collector, seconds)
+    dead_collector("accepts, never answers", silent_collector, seconds)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
@@ -244,7 +317,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
     parser.add_argument("section", nargs="*")
     a = parser.parse_args()
-    sections = a.section or ["throughput", "packs", "syscalls", "probes", "rate", "vm"]
+    sections = a.section or ["throughput", "packs", "syscalls", "probes", "rate", "export", "vm"]
     if "throughput" in sections:
         throughput(4 if a.quick else 8, 3 if a.quick else 4)
     if "packs" in sections:
@@ -255,6 +328,8 @@ def main():
         probes(1 if a.once else 5 if a.quick else 9)
     if "rate" in sections:
         rate(2 if a.quick else 4)
+    if "export" in sections:
+        export(5 if a.quick else 15, 5 if a.quick else 15)
     if "vm" in sections:
         vm()
     if a.json:

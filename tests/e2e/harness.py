@@ -155,7 +155,7 @@ class Agent:
     def _port(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the agent ended: {self.stderr()}")
-        return re.search(r"metrics on http://\S+:(\d+)/", self.stderr())
+        return re.search(r"metrics on https?://\S+:(\d+)/", self.stderr())
 
     def stderr(self):
         with open(self.log_path) as f:

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A secret in the prompt and one in the completion must be in no output, log, record, or core of the agent."""
 import glob
+import json
 import os
 import resource
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -62,6 +64,44 @@ def test_no_secret_in_metrics_records_or_logs():
         with open(agent.record_path, "rb") as f:
             assert_clean("the records", f.read())
         assert_clean("the log", agent.stderr().encode())
+
+
+def test_no_secret_in_spans_logs_or_otlp_metrics():
+    h.need_root()
+    try:
+        from otlp_sink import Sink
+    except ImportError as e:
+        raise h.Skip(f"{e.name} is not installed")
+    secret_header = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{KEY.decode()}",
+                     "OTEL_METRIC_EXPORT_INTERVAL": "300", "OTEL_BSP_SCHEDULE_DELAY": "100",
+                     "OTEL_BLRP_SCHEDULE_DELAY": "100"}
+    with Sink() as sink, h.stream_server("--text", COMPLETION.decode(), "--tokens", "6") as server, \
+            h.Agent("--pid", str(server.pid), "--log-level", "debug",
+                    env={**os.environ, **secret_header, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.http_url}) as agent:
+        drive(agent, server)
+        assert sink.wait(lambda s: len(s.spans()) >= 2 and len(s.log_records()) >= 2 and s.metrics(), 20)
+        equal(agent.stop(), 0)
+        messages = sink.messages()
+        equal({m["headers"].pop("authorization") for m in messages}, {f"Bearer {KEY.decode()}"})
+        assert_clean("what is pushed", json.dumps(messages).encode())
+        assert b"stream-server" in json.dumps(messages).encode(), "the model is in it"
+        assert_clean("the log", agent.stderr().encode())
+
+
+def test_no_secret_in_config_dumps():
+    with h.temporary_folder() as folder:
+        path = os.path.join(folder, "tokscope.yaml")
+        with open(path, "w") as f:
+            f.write(f"otlp:\n  endpoint: http://127.0.0.1:4318\n  headers:\n    x-key: {KEY.decode()}\n"
+                    f"  traces:\n    headers:\n      x-key: {KEY.decode()}\n")
+        env = {**os.environ, "OTEL_EXPORTER_OTLP_LOGS_HEADERS": f"x-key={KEY.decode()}"}
+        for command in (["config", "show"], ["config", "show", "--json"], ["config", "check", path]):
+            words = command if command[1] == "check" else [*command, "--config.file", path]
+            done = subprocess.run([h.TOKSCOPE, *words], env=env, capture_output=True, timeout=20)
+            equal(done.returncode, 0, done.stderr)
+            assert_clean(" ".join(command), done.stdout + done.stderr)
+            if command[1] == "show":
+                equal(done.stdout.count(b"<hidden>"), 3)
 
 
 def test_no_secret_in_a_core_of_the_drained_agent():

@@ -104,32 +104,12 @@ static void test_wide(void **state)
 	hist_free(&h);
 }
 
-static void test_json(void **state)
-{
-	struct hist h;
-	json_t *o, *buckets;
-
-	(void)state;
-	hist_init(&h, &bounds_batch);
-	observe(&h, 4, 2);
-	observe(&h, 0, 1);
-	o = hist_json(&h);
-	buckets = json_object_get(o, "buckets");
-	assert_int_equal(json_integer_value(json_object_get(o, "count")), 3);
-	assert_int_equal(json_integer_value(json_object_get(o, "zero")), 1);
-	assert_int_equal(json_array_size(buckets), 1);
-	assert_true(json_real_value(json_object_get(json_array_get(buckets, 0), "le")) == 4);
-	json_decref(o);
-	hist_free(&h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_rows_and_heat),
 		cmocka_unit_test(test_wide),
-		cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests_name("cli_hist_draw", tests, NULL, NULL);

@@ -12,7 +12,8 @@
 
 #define TEXT EXPOSITION_TEXT
 #define OM   EXPOSITION_OPENMETRICS
-#define PB \
+#define PB   EXPOSITION_PROTOBUF
+#define PROTO \
 	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
 static const struct {
@@ -42,24 +43,38 @@ static const struct {
 	{ "*/*, application/openmetrics-text", OM }, /* named beats matched */
 	{ "application/openmetrics-text, text/plain", TEXT }, /* a tie: the simpler form */
 	{ "text/plain;version=0.0.4;q=x,application/openmetrics-text;q=0.1", OM },
+	{ PROTO, PB },
+	{ "application/vnd.google.protobuf", PB },
+	{ "application/vnd.google.protobuf; encoding=delimited", PB },
+	{ "application/vnd.google.protobuf; encoding=\"delimited\"; q=0.3, text/plain;q=0.2", PB },
+	{ "application/vnd.google.protobuf; encoding=text", TEXT },
+	{ "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=compact-text",
+	  TEXT },
+	{ "application/vnd.google.protobuf; proto=io.prometheus.write.v2.Request", TEXT },
+	{ PROTO ";q=0.1;escaping=allow-utf-8, application/openmetrics-text;q=0.05", PB },
+	{ PROTO ", application/openmetrics-text", OM }, /* a tie */
+	{ PROTO ";q=0", TEXT },
 	/* Prometheus 2.42, with and without native histograms. */
 	{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
 	  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
 	  OM },
-	{ PB
+	{ PROTO
 	  ",application/openmetrics-text;version=1.0.0;q=0.8,"
 	  "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-	  OM },
-	/* Prometheus 3: what it asks for first is not spoken here. */
-	{ PB
+	  PB },
+	/* Prometheus 3, with native histograms, and with an order of its configuration. */
+	{ PROTO
 	  ";q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
 	  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
 	  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
-	  OM },
-	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6," PB
+	  PB },
+	{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," PROTO
 	  ";q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
-	  TEXT },
-	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6," PB ";q=0.5,*/*;q=0.1", TEXT },
+	  OM },
+	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6," PROTO
+	  ";q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+	  PB }, /* text 1.0.0 is not spoken here */
+	{ "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,*/*;q=0.1", TEXT },
 };
 
 static void test_format(void **state)
@@ -78,6 +93,9 @@ static void test_content_type(void **state)
 	assert_string_equal(
 		exposition_content_type(OM),
 		"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores");
+	assert_string_equal(
+		exposition_content_type(PB),
+		"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited");
 }
 
 static void test_gzip(void **state)

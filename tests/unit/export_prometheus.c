@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Both expositions of one registry with fixed values against tests/golden/metrics; UPDATE_GOLDEN=1 rewrites the files.
- * promtool and Python's OpenMetrics parser judge them too, where they are installed.
+ * Both text expositions of one registry with fixed values against tests/golden/metrics; UPDATE_GOLDEN=1 rewrites the files.
+ * promtool and Python's OpenMetrics parser judge them too, where they are installed. export_protobuf.c has the third form.
  */
 #include <errno.h>
 #include <math.h>
@@ -44,6 +44,23 @@ static void fill_requests(struct registry *r)
 	registry_set(r, M_IN_FLIGHT, 1, VALUES(SERVER), 2);
 }
 
+static void mark(struct registry *r, const char *trace_id, const char *span_id, double value)
+{
+	struct exemplar e = { .value = value, .time_ns = START_NS + 2000000000 };
+
+	strcpy(e.trace_id, trace_id);
+	strcpy(e.span_id, span_id);
+	registry_exemplar(r, M_REQUEST_DURATION, VALUES(REQUEST, "ok"), &e);
+}
+
+/* The first is replaced by the second, of the same bucket; the last is in the bucket without an end. */
+static void fill_exemplars(struct registry *r)
+{
+	mark(r, "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 0.45);
+	mark(r, "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 0.5);
+	mark(r, "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b8", 100);
+}
+
 static void fill_agent(struct registry *r)
 {
 	/* The cap is 4: two kinds of this server stay, the rest overflows. */
@@ -66,6 +83,7 @@ static struct snapshot *fixed_snapshot(void)
 
 	assert_non_null(r);
 	fill_requests(r);
+	fill_exemplars(r);
 	fill_agent(r);
 	s = registry_snapshot(r);
 	assert_non_null(s);
@@ -168,6 +186,62 @@ static void test_empty(void **state)
 	registry_free(r);
 }
 
+static char *target_line(const struct attribute *attributes, size_t count)
+{
+	struct registry *r = registry_new(&(struct registry_config){ 0 });
+	struct resource *resource = resource_new(attributes, count);
+	struct buf out = BUF_INIT;
+	struct snapshot *s;
+	char *line;
+
+	registry_describe(r, 0, resource);
+	s = registry_snapshot(r);
+	exposition_write(&out, EXPOSITION_TEXT, s);
+	assert_int_equal(out.err, 0);
+	line = strdup(strstr(out.data, "\ntarget_info{") + 1);
+	*strchr(line, '\n') = '\0';
+	buf_free(&out);
+	snapshot_free(s);
+	resource_put(resource);
+	registry_free(r);
+	return line;
+}
+
+static void test_target_info(void **state)
+{
+	static const struct attribute attributes[] = {
+		{ "service.name", "tokscope-a", 0 },
+		{ "host.name", "node \"1\"", 0 },
+		{ "process.pid", NULL, 42 },
+		{ "host_name", "twice", 0 },
+		{ "1st", "x", 0 },
+		{ "rack-number", NULL, -7 },
+	};
+	_cleanup_free_ char *line =
+		target_line(attributes, sizeof(attributes) / sizeof(attributes[0]));
+
+	(void)state;
+	assert_string_equal(
+		line,
+		"target_info{service_name=\"tokscope-a\",host_name=\"node \\\"1\\\"\",process_pid=\"42\","
+		"key_1st=\"x\",rack_number=\"-7\"} 1");
+}
+
+static void test_target_info_is_bounded(void **state)
+{
+	struct attribute attributes[20];
+	char keys[20][16];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "k%d", i);
+		attributes[i] = (struct attribute){ keys[i], NULL, i };
+	}
+	_cleanup_free_ char *line = target_line(attributes, 20);
+
+	assert_non_null(strstr(line, "k15=\"15\"} 1"));
+}
+
 /* Feeds the exposition to a command; its exit status. What it prints comes out, so a failure can be read. */
 static int judge(enum exposition e, const char *command)
 {
@@ -259,9 +333,14 @@ static void test_integers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_text), cmocka_unit_test(test_golden_openmetrics),
-		cmocka_unit_test(test_empty),	    cmocka_unit_test(test_promtool),
-		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_openmetrics_parser),
+		cmocka_unit_test(test_golden_text),
+		cmocka_unit_test(test_golden_openmetrics),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_target_info),
+		cmocka_unit_test(test_target_info_is_bounded),
+		cmocka_unit_test(test_promtool),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_openmetrics_parser),
 		cmocka_unit_test(test_integers),
 	};
 

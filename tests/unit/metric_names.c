@@ -19,7 +19,7 @@
  * name and unit do not translate into the Prometheus name.
  */
 static const enum metric_id legacy[] = { M_PROCESS_CPU, M_PROCESS_RSS, M_PROCESS_VIRTUAL,
-					 M_PROCESS_OPEN_FDS, M_PROCESS_START_TIME };
+					 M_PROCESS_OPEN_FDS };
 
 static bool is_legacy(enum metric_id id)
 {
@@ -102,45 +102,130 @@ static void test_units(void **state)
 	}
 }
 
-/* What an OpenTelemetry name measures, where Prometheus says the unit in its place: cpu.time -> cpu_seconds. */
-static const char *const quantities[] = { "_time", "_size", "_io" };
-
-/* Dots become underscores, a unit word is added or takes the place of the quantity. */
-static bool translates(const char *otlp, const char *base)
+/* The characters of a Prometheus name: all others become '_', of several in a row one stays. */
+static void flatten(const char *name, char *out)
 {
-	static const char *const units[] = { "", "_seconds", "_bytes", "_ratio" };
-	char flat[128];
-	size_t n = strlen(otlp), kept;
+	char *at = out;
 
-	assert_true(n < sizeof(flat));
-	for (size_t i = 0; i <= n; i++)
-		flat[i] = otlp[i] == '.' ? '_' : otlp[i];
-	kept = n;
-	for (size_t i = 0; i < sizeof(quantities) / sizeof(quantities[0]); i++)
-		if (ends_in(flat, quantities[i]))
-			kept = n - strlen(quantities[i]);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (!strncmp(base, flat, n) && !strcmp(base + n, units[i]))
-			return true;
-		if (i && !strncmp(base, flat, kept) && !strcmp(base + kept, units[i]))
-			return true;
+	for (; *name; name++) {
+		char c = isalnum((unsigned char)*name) ? *name : '_';
+
+		if (c != '_' || at == out || at[-1] != '_')
+			*at++ = c;
 	}
-	return false;
+	*at = '\0';
+}
+
+/*
+ * The name that a collector makes of OTLP's: dots to underscores, the unit as a word unless the name ends so, "_ratio" for gauges
+ * only, "_total" for counters (OpenTelemetry specification, and prometheus/otlptranslator metric_namer.go).
+ */
+static void translate(const struct metric_family *f, char out[160])
+{
+	static const char *const words[][2] = { { "s", "_seconds" }, { "By", "_bytes" } };
+	const char *word = !strcmp(f->unit, "1") && f->type == METRIC_GAUGE ? "_ratio" : "";
+
+	assert_true(strlen(f->otlp_name) < 128);
+	flatten(f->otlp_name, out);
+	for (size_t i = 0; i < 2; i++)
+		if (!strcmp(f->unit, words[i][0]))
+			word = words[i][1];
+	if (!ends_in(out, word))
+		strcat(out, word);
+	if (f->type == METRIC_COUNTER)
+		strcat(out, "_total");
 }
 
 static void test_translation(void **state)
 {
+	const struct metric_family run = { .otlp_name = "a.b_c.run",
+					   .unit = "s",
+					   .type = METRIC_COUNTER };
+	char name[160];
+
 	(void)state;
-	assert_true(translates("a.run.time", "a_run_seconds"));
-	assert_false(translates("a.run.time", "a_run"));
-	assert_false(translates("a.run", "b_run"));
+	translate(&run, name);
+	assert_string_equal(name, "a_b_c_run_seconds_total");
 	for (int id = 0; id < M_MAX; id++) {
 		const struct metric_family *f = metric_family(id);
-		char base[128];
 
-		base_name(f, base, sizeof(base));
-		if (!is_legacy(id) && !translates(f->otlp_name, base))
-			fail_msg("%s does not translate to %s", f->otlp_name, f->prom_name);
+		translate(f, name);
+		if (is_legacy(id))
+			assert_string_not_equal(name, f->prom_name);
+		else
+			assert_string_equal(name, f->prom_name);
+	}
+}
+
+/* ------------------------------------------------------------------ labels */
+
+static const struct {
+	const char *label, *key;
+} attributes[] = {
+#define ATTRIBUTE(label, key, ...) { label, key },
+#include "metric/attributes.def"
+#undef ATTRIBUTE
+};
+#define ATTRIBUTES (sizeof(attributes) / sizeof(attributes[0]))
+
+static bool is_attribute(const char *label)
+{
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (!strcmp(attributes[i].label, label))
+			return true;
+	return false;
+}
+
+static bool is_used(const char *label)
+{
+	for (int id = 0; id < M_MAX; id++)
+		for (size_t i = 0; i < metric_family(id)->label_count; i++)
+			if (!strcmp(metric_family(id)->labels[i], label))
+				return true;
+	return false;
+}
+
+/* The label is what a collector makes of the attribute, and some family has it; the overflow label is the registry's own. */
+static void test_attributes(void **state)
+{
+	char label[128];
+
+	(void)state;
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		assert_true(is_words(attributes[i].key, "._"));
+		assert_true(strlen(attributes[i].key) < sizeof(label));
+		flatten(attributes[i].key, label);
+		assert_string_equal(label, attributes[i].label);
+		assert_true(is_used(label) || !strcmp(label, "otel_metric_overflow"));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(attributes[i].key, attributes[k].key);
+	}
+}
+
+/* tokscope's own labels are single words, the same in OTLP; what is put together is a convention's, with its name there. */
+static void test_labels_are_known(void **state)
+{
+	static const char *const words[] = { "outcome",	 "phase",   "source",  "reason", "kind",
+					     "stage",	 "state",   "probe",   "device", "command",
+					     "gpu",	 "class",   "program", "family", "signal",
+					     "decision", "version", "backend" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		assert_true(is_used(words[i]));
+	for (int id = 0; id < M_MAX; id++) {
+		const struct metric_family *f = metric_family(id);
+
+		for (size_t i = 0; i < f->label_count; i++) {
+			bool known = is_attribute(f->labels[i]);
+
+			for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+				known |= !strcmp(f->labels[i], words[k]);
+			if (!known)
+				fail_msg(
+					"%s of %s: neither in attributes.def nor a word of tokscope's",
+					f->labels[i], f->prom_name);
+		}
 	}
 }
 
@@ -165,6 +250,17 @@ static void test_labels(void **state)
 	}
 }
 
+static void test_named(void **state)
+{
+	(void)state;
+	for (int id = 0; id < M_MAX; id++) {
+		assert_int_equal(metric_named(metric_family(id)->prom_name), id);
+		assert_int_equal(metric_named(metric_family(id)->otlp_name), id);
+	}
+	assert_int_equal(metric_named("tokscope_requests"), M_MAX);
+	assert_int_equal(metric_named(""), M_MAX);
+}
+
 static void test_help_and_bounds(void **state)
 {
 	(void)state;
@@ -175,15 +271,18 @@ static void test_help_and_bounds(void **state)
 		assert_null(strchr(f->help, '\n'));
 		assert_true(strlen(f->help) >= 10 && strlen(f->help) <= 160);
 		assert_int_equal(f->bounds != NULL, f->type == METRIC_HISTOGRAM);
+		for (size_t i = 1; f->bounds && i < f->bounds->count; i++)
+			assert_true(f->bounds->le[i - 1] < f->bounds->le[i]);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),		cmocka_unit_test(test_units),
-		cmocka_unit_test(test_translation),	cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_help_and_bounds),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_units),
+		cmocka_unit_test(test_translation), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_attributes),  cmocka_unit_test(test_labels_are_known),
+		cmocka_unit_test(test_named),	    cmocka_unit_test(test_help_and_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,76 @@ static void test_unknown_network_is_absent(void **state)
 	end(&f);
 }
 
+static struct fixture begin_as_client(void)
+{
+	static const struct registry_config config;
+	struct fixture f = { .registry = registry_new(&config) };
+
+	f.observer = observer_new(f.registry, &(struct observer_config){ .gen_ai_client = true });
+	assert_non_null(f.observer);
+	return f;
+}
+
+/* With the switch on, a request is also told as an instrumented client would. */
+static void test_client_metrics(void **state)
+{
+	struct fixture f = begin_as_client();
+	struct request_record r = ok_stream();
+	const struct snapshot_family *m;
+
+	(void)state;
+	observer_finished(f.observer, &r);
+	m = family(&f, M_CLIENT_OPERATION_DURATION);
+	assert_int_equal(m->count, 1);
+	assert_true(m->series[0].hist.count == 1 && m->series[0].hist.sum == 0.5);
+	assert_null(label(m, 0, "error_type"));
+	assert_string_equal(label(m, 0, "gen_ai_provider_name"), "vllm");
+	m = family(&f, M_CLIENT_TOKEN_USAGE);
+	assert_int_equal(m->count, 2);
+	assert_string_equal(label(m, 0, "gen_ai_token_type"), "input");
+	assert_true(m->series[0].hist.sum == 7);
+	assert_string_equal(label(m, 1, "gen_ai_token_type"), "output");
+	assert_true(m->series[1].hist.sum == 3);
+
+	r.outcome = OUTCOME_ERROR;
+	strcpy(r.error_type, "500");
+	r.token_source = TOKENS_EVENTS; /* an estimate is no usage */
+	observer_finished(f.observer, &r);
+	m = family(&f, M_CLIENT_OPERATION_DURATION);
+	assert_int_equal(m->count, 2);
+	assert_string_equal(label(m, 1, "error_type"), "500");
+	assert_true(total(&f, M_CLIENT_TOKEN_USAGE) == 2);
+	end(&f);
+}
+
+/* Without an error type it would count as a success. */
+static void test_client_metrics_invent_no_success(void **state)
+{
+	struct fixture f = begin_as_client();
+	struct request_record r = ok_stream();
+
+	(void)state;
+	r.outcome = OUTCOME_ABORTED;
+	observer_finished(f.observer, &r);
+	r.outcome = OUTCOME_UNKNOWN;
+	observer_finished(f.observer, &r);
+	assert_true(total(&f, M_REQUEST_DURATION) == 2);
+	assert_true(total(&f, M_CLIENT_OPERATION_DURATION) == 0);
+	end(&f);
+}
+
+static void test_client_metrics_are_off(void **state)
+{
+	struct fixture f = begin();
+	struct request_record r = ok_stream();
+
+	(void)state;
+	observer_finished(f.observer, &r);
+	assert_int_equal(family(&f, M_CLIENT_OPERATION_DURATION)->count, 0);
+	assert_int_equal(family(&f, M_CLIENT_TOKEN_USAGE)->count, 0);
+	end(&f);
+}
+
 static void test_model_names_are_bounded(void **state)
 {
 	struct fixture f = begin();
@@ -358,6 +428,9 @@ int main(void)
 		cmocka_unit_test(test_plain_and_internal),
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_unknown_network_is_absent),
+		cmocka_unit_test(test_client_metrics),
+		cmocka_unit_test(test_client_metrics_invent_no_success),
+		cmocka_unit_test(test_client_metrics_are_off),
 		cmocka_unit_test(test_model_names_are_bounded),
 		cmocka_unit_test(test_events_and_gauges),
 		cmocka_unit_test(test_series_of_a_retired_server_go),

@@ -1,48 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `tokscope agent`: a meter with /metrics in front. */
+/* `tokscope agent`: a meter with /metrics in front and an outlet behind. */
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/notify.h"
 #include "cli/command.h"
+#include "cli/config_reload.h"
+#include "cli/interrupt.h"
 #include "cli/meter.h"
+#include "cli/outlet.h"
 #include "cli/server_status.h"
 #include "export/httpd.h"
-#include "export/record_json.h"
+
+/* The session's loop comes by every 50 ms; one that has not for this long hangs. */
+#define STALL_NS (10 * NSEC_PER_SEC)
 
 struct agent {
+	const struct config *config;
+	struct config *reloaded; /* what `config` is since a SIGHUP; owned, NULL: none came */
 	struct meter meter;
+	struct outlet outlet;
 	struct server_status *status;
 	struct httpd *httpd;
-	int records_fd; /* -1: no record file */
-	struct buf line;
+	uint64_t alive_ns; /* the session's last tick, CLOCK_MONOTONIC; atomic */
 };
-
-/* A record that cannot be written (disk full) is counted; the agent goes on. */
-static void write_record(struct agent *a, const struct request_record *r)
-{
-	static const char *const dropped[METRIC_LABELS_MAX] = { "records", "write" };
-	ssize_t n;
-
-	buf_reset(&a->line);
-	record_json_write(&a->line, r);
-	if (a->line.err) {
-		registry_add(a->meter.registry, M_EXPORT_DROPPED, 0, dropped, 1);
-		return;
-	}
-	n = write(a->records_fd, a->line.data, a->line.len);
-	if (n != (ssize_t)a->line.len)
-		registry_add(a->meter.registry, M_EXPORT_DROPPED, 0, dropped, 1);
-}
 
 static void on_finished(void *ctx, const struct request_record *r)
 {
 	struct agent *a = ctx;
 
-	if (a->records_fd >= 0)
-		write_record(a, r);
+	outlet_record(&a->outlet, r);
 }
 
 static void on_unparsed(void *ctx, const struct server *s, enum unparsed_reason reason)
@@ -59,12 +49,59 @@ static void on_retired(void *ctx, const struct server *s)
 	server_status_retire(a->status, s);
 }
 
+/* ------------------------------------------------------------------ SIGHUP */
+
+static void drop_reloaded(struct config *c)
+{
+	if (!c)
+		return;
+	config_free(c);
+	free(c);
+}
+
+/* Returns 0 where `fresh` is in force now. */
+static int take_over(struct agent *a, struct config *fresh)
+{
+	int err = config_reload(a->config, fresh);
+
+	if (err >= 0)
+		err = outlet_reload(&a->outlet, fresh, err > 0);
+	if (err)
+		return err;
+	a->meter.sampler = a->outlet.sampler;
+	log_set_level(fresh->log_level);
+	return 0;
+}
+
+static void reload(struct agent *a)
+{
+	struct config *fresh = calloc(1, sizeof(*fresh));
+	int err;
+
+	notify_reloading();
+	err = fresh ? take_over(a, fresh) : -ENOMEM;
+	if (err) {
+		log_error("the configuration stays as it was: %s", strerror(-err));
+		drop_reloaded(fresh);
+	} else {
+		log_info("the configuration was read again");
+		drop_reloaded(a->reloaded);
+		a->config = a->reloaded = fresh;
+	}
+	notify_ready();
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct agent *a = ctx;
 
 	(void)now_ns;
 	server_status_publish(a->status, a->meter.session.discovery);
+	outlet_update(&a->outlet);
+	__atomic_store_n(&a->alive_ns, clock_monotonic_ns(), __ATOMIC_RELAXED);
+	notify_alive();
+	if (interrupt_reload())
+		reload(a);
 }
 
 static const struct meter_ops meter_ops = {
@@ -85,10 +122,15 @@ static struct snapshot *on_scrape(void *ctx)
 
 static int on_health(void *ctx, char *reason, unsigned long len)
 {
-	(void)ctx;
-	(void)reason;
-	(void)len;
-	return 0;
+	const struct agent *a = ctx;
+	uint64_t alive = __atomic_load_n(&a->alive_ns, __ATOMIC_RELAXED);
+	uint64_t now = clock_monotonic_ns();
+
+	if (now < alive + STALL_NS)
+		return 0;
+	snprintf(reason, len, "no event was read for %" PRIu64 " s",
+		 (uint64_t)((now - alive) / NSEC_PER_SEC));
+	return -ETIMEDOUT;
 }
 
 static int on_servers(void *ctx, struct buf *out)
@@ -106,22 +148,6 @@ static const struct httpd_ops httpd_ops = {
 
 /* ------------------------------------------------------------------ start and stop */
 
-static int open_records(struct agent *a, const char *path)
-{
-	a->records_fd = -1;
-	if (!path)
-		return 0;
-	if (!strcmp(path, "-"))
-		a->records_fd = dup(STDOUT_FILENO);
-	else
-		a->records_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (a->records_fd < 0) {
-		log_error("cannot open --records %s: %s", path, strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
 static void set_constants(struct agent *a)
 {
 	const char *info[METRIC_LABELS_MAX] = {
@@ -136,11 +162,10 @@ static void set_constants(struct agent *a)
 
 static int start(struct agent *a, const struct config *c)
 {
-	struct httpd_config hc = { .listen = c->listen };
-	int err = open_records(a, c->records);
+	struct httpd_config hc = { .listen = c->listen, .web_config = c->web_config };
+	int err;
 
-	if (err)
-		return err;
+	interrupt_catch_reload();
 	a->status = server_status_new();
 	if (!a->status) {
 		log_error("out of memory");
@@ -149,30 +174,38 @@ static int start(struct agent *a, const struct config *c)
 	err = meter_open(&a->meter, c, &meter_ops, a);
 	if (err)
 		return err;
+	err = outlet_open(&a->outlet, c, a->meter.registry);
+	if (err)
+		return err;
+	a->meter.sampler = a->outlet.sampler;
 	set_constants(a);
 	a->httpd = httpd_new(&hc, &httpd_ops, a);
 	if (!a->httpd)
 		return -errno;
-	log_info("tracing with the %s backend; metrics on http://%.*s:%u/metrics",
+	log_info("tracing with the %s backend; metrics on %s://%.*s:%u/metrics",
 		 socket_backend_name(loader_backend(a->meter.session.loader)),
-		 (int)(strrchr(c->listen, ':') - c->listen), c->listen, httpd_port(a->httpd));
+		 httpd_scheme(a->httpd), (int)(strrchr(c->listen, ':') - c->listen), c->listen,
+		 httpd_port(a->httpd));
 	return 0;
 }
 
+/* Requests that are still open end with the session, and go out with what is flushed. */
 static void stop(struct agent *a)
 {
+	notify_stopping();
 	httpd_free(a->httpd);
+	if (a->meter.session.loader)
+		session_close(&a->meter.session);
+	outlet_close(&a->outlet);
 	meter_close(&a->meter);
 	server_status_free(a->status);
-	buf_free(&a->line);
-	if (a->records_fd >= 0)
-		close(a->records_fd);
+	drop_reloaded(a->reloaded);
 }
 
 int cmd_agent(const struct config *c)
 {
-	struct agent a = { 0 };
-	int err = start(&a, c);
+	struct agent a = { .config = c, .outlet = OUTLET_INIT };
+	int err = config_check(c) ? -EINVAL : start(&a, c);
 
 	if (!err)
 		err = session_run(&a.meter.session, 0);

@@ -1,144 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-/* argv -> struct config, driven by options.def. */
+/* argv -> struct config. */
 #include "cli/command.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "cli/config_value.h"
 
 /* getopt_long returns this plus the index of the option in the table. */
 #define OPTION_BASE 256
 
-void config_init(struct config *c)
-{
-	*c = (struct config){
-		.log_level = LOG_LEVEL_INFO,
-		.backend = SOCKET_BACKEND_AUTO,
-		.gpu_hook = GPU_HOOK_AUTO,
-		.packs_folder = "/etc/tokscope/packs.d",
-		.probe_budget = 2,
-		.listen = "127.0.0.1:9464",
-	};
-}
-
-void config_free(struct config *c)
-{
-	free(c->pids.items);
-	free(c->ports.items);
-	free(c->comms.items);
-}
-
-static int parse_unsigned(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || *out > max)
-		return -EINVAL;
-	return 0;
-}
-
-static int parse_bytes(const char *text, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (errno || end == text || *text == '-' || *out > UINT64_MAX >> 20)
-		return -EINVAL;
-	if (*end == 'k' || *end == 'K') {
-		*out <<= 10;
-		end++;
-	} else if (*end == 'm' || *end == 'M') {
-		*out <<= 20;
-		end++;
-	}
-	return *end ? -EINVAL : 0;
-}
-
-static int parse_decimal(const char *text, double *out)
-{
-	char *end;
-
-	*out = strtod(text, &end);
-	return end == text || *end || !isfinite(*out) || *out < 0 ? -EINVAL : 0;
-}
-
-static int append_number(struct number_list *list, const char *text)
-{
-	uint64_t value;
-	uint32_t *items;
-
-	if (parse_unsigned(text, UINT32_MAX, &value) || !value)
-		return -EINVAL;
-	items = realloc(list->items, (list->count + 1) * sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	list->items = items;
-	list->items[list->count++] = value;
-	return 0;
-}
-
-static int append_string(struct string_list *list, const char *text)
-{
-	const char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
-
-	if (!items)
-		return -ENOMEM;
-	list->items = items;
-	list->items[list->count++] = text;
-	return 0;
-}
-
-static int assign_name(int *field, int value)
-{
-	if (value < 0)
-		return value;
-	*field = value;
-	return 0;
-}
-
-static int assign(const struct option_spec *o, struct config *c, char *text)
-{
-	void *field = (char *)c + o->offset;
-
-	switch (o->kind) {
-	case OPTION_FLAG:
-		*(bool *)field = true;
-		return 0;
-	case OPTION_STRING:
-		*(const char **)field = text;
-		return 0;
-	case OPTION_STRINGS:
-		return append_string(field, text);
-	case OPTION_NUMBERS:
-		return append_number(field, text);
-	case OPTION_COUNT:
-		return parse_unsigned(text, UINT64_MAX, field);
-	case OPTION_BYTES:
-		return parse_bytes(text, field);
-	case OPTION_DECIMAL:
-		return parse_decimal(text, field);
-	case OPTION_BACKEND:
-		return assign_name(field, socket_backend_parse(text));
-	case OPTION_GPU_HOOK:
-		return assign_name(field, gpu_hook_parse(text));
-	case OPTION_PROBE_SET:
-		return assign_name(field, probe_set_parse(text));
-	case OPTION_LOG_LEVEL:
-		return assign_name(field, log_level_parse(text));
-	}
-	return -EINVAL;
-}
-
 /* The getopt tables of one command: only the options of its groups. */
 struct getopt_tables {
-	struct option longs[64];
-	char shorts[64];
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 2];
 };
+
+static int takes_value(const struct option_spec *o)
+{
+	if (!o->metavar)
+		return no_argument;
+	return *o->metavar == '[' ? optional_argument : required_argument;
+}
 
 static void build_tables(const struct command *cmd, struct getopt_tables *t)
 {
@@ -146,13 +30,13 @@ static void build_tables(const struct command *cmd, struct getopt_tables *t)
 
 	memset(t, 0, sizeof(*t));
 	t->shorts[s++] = ':';
-	for (size_t i = 0; i < option_count; i++) {
+	for (size_t i = 0; i < OPTIONS_MAX; i++) {
 		const struct option_spec *o = &options[i];
 
-		if (!(o->group & cmd->groups))
+		if (!o->name || !(o->group & cmd->groups))
 			continue;
 		t->longs[n++] =
-			(struct option){ o->name, o->metavar != NULL, NULL, OPTION_BASE + (int)i };
+			(struct option){ o->name, takes_value(o), NULL, OPTION_BASE + (int)i };
 		if (!o->letter)
 			continue;
 		t->shorts[s++] = o->letter;
@@ -161,19 +45,21 @@ static void build_tables(const struct command *cmd, struct getopt_tables *t)
 	}
 }
 
-static const struct option_spec *option_of(int code)
+/* A letter may be another option for another command. */
+static const struct option_spec *option_of(const struct command *cmd, int code)
 {
 	if (code >= OPTION_BASE)
 		return &options[code - OPTION_BASE];
-	for (size_t i = 0; i < option_count; i++)
-		if (options[i].letter == code)
+	for (size_t i = 0; i < OPTIONS_MAX; i++)
+		if (options[i].letter == code && options[i].group & cmd->groups)
 			return &options[i];
 	return NULL;
 }
 
+/* For suggestions; what is no flag counts as the first one again. */
 static const char *option_name(size_t i)
 {
-	return options[i].name;
+	return options[i].name ? options[i].name : options[0].name;
 }
 
 static int usage(const struct command *cmd)
@@ -183,12 +69,16 @@ static int usage(const struct command *cmd)
 	return -EINVAL;
 }
 
+/* What follows an equals sign may be a secret, and is not repeated. */
 static int unknown_option(const struct command *cmd, const char *word)
 {
-	const char *bare = word + strspn(word, "-");
-	const char *near = suggest(bare, option_name, option_count);
+	const char *near;
+	char bare[64];
 
-	fprintf(stderr, "tokscope: unknown option '%s'", word);
+	word += strspn(word, "-");
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(word, "="), word);
+	near = suggest(bare, option_name, OPTIONS_MAX);
+	fprintf(stderr, "tokscope: unknown option '%s%s'", bare[0] && !bare[1] ? "-" : "--", bare);
 	if (near && strcmp(near, bare))
 		fprintf(stderr, "; did you mean '--%s'?", near);
 	else if (near)
@@ -197,16 +87,44 @@ static int unknown_option(const struct command *cmd, const char *word)
 	return usage(cmd);
 }
 
+/*
+ * getopt takes the beginning of a name for the name. Not here: scripts would break with the next option, and what somebody meant
+ * as --otlp.headers would be a file's name, and in a message.
+ */
+static bool is_abbreviated(const struct option_spec *o, const char *word)
+{
+	return !strncmp(word, "--", 2) && strcspn(word + 2, "=") != strlen(o->name);
+}
+
+static int bad_value(const struct command *cmd, const struct option_spec *o, const char *text)
+{
+	if (option_is_private(o))
+		fprintf(stderr, "tokscope: bad value for --%s: it is not %s\n", o->name,
+			option_expected(o));
+	else
+		fprintf(stderr, "tokscope: bad value '%s' for --%s: it is not %s\n", text, o->name,
+			option_expected(o));
+	return usage(cmd);
+}
+
+static int out_of_memory(void)
+{
+	log_error("out of memory");
+	return -ENOMEM;
+}
+
 int args_parse(const struct command *cmd, int argc, char **argv, struct config *c)
 {
+	const struct config_origin from = { .source = CONFIG_ARGUMENT };
 	struct getopt_tables tables;
-	int code;
+	int code, err;
 
 	build_tables(cmd, &tables);
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* begin anew, also in the middle of what was read before: getopt(3) */
 	while ((code = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
 		const struct option_spec *o;
+		const char *word;
 
 		if (code == '?')
 			return unknown_option(cmd, argv[optind - 1]);
@@ -214,13 +132,17 @@ int args_parse(const struct command *cmd, int argc, char **argv, struct config *
 			fprintf(stderr, "tokscope: option '%s' needs a value\n", argv[optind - 1]);
 			return usage(cmd);
 		}
-		o = option_of(code);
-		if (assign(o, c, optarg)) {
-			fprintf(stderr, "tokscope: bad value '%s' for --%s: %s\n",
-				optarg ? optarg : "", o->name, o->help);
-			return usage(cmd);
-		}
+		o = option_of(cmd, code);
+		word = argv[optind - 1 - (optarg == argv[optind - 1])];
+		if (is_abbreviated(o, word))
+			return unknown_option(cmd, word);
+		err = config_assign(c, o, optarg, from);
+		if (err)
+			return err == -EINVAL ? bad_value(cmd, o, optarg) : out_of_memory();
 	}
+	c->command = cmd;
+	c->argc = argc;
+	c->argv = argv;
 	c->operands = argv + optind;
 	c->operand_count = argc - optind;
 	if (c->operand_count && !(cmd->groups & OPERANDS)) {

@@ -11,14 +11,6 @@ const struct command commands[] = {
 };
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
-const struct option_spec options[] = {
-#define OPTION(name, letter, kind, field, group, metavar, help) \
-	{ name, letter, OPTION_##kind, offsetof(struct config, field), group, metavar, help },
-#include "cli/options.def"
-#undef OPTION
-};
-const size_t option_count = sizeof(options) / sizeof(options[0]);
-
 static const char *object_name(size_t i)
 {
 	return commands[i].object;

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define OPTION_COLUMN 30
+#define OPTION_COLUMN 32
+#define WIDTH	      100
 
 static const char intro[] =
 	"tokscope traces LLM inference servers with eBPF: time to first token, inter-token latency,\n"
@@ -27,22 +28,66 @@ static void print_lines(FILE *out, const char *prefix, const char *text)
 	}
 }
 
+/* The rest of a line that has `column` characters, and lines below it that begin there. */
+static void print_wrapped(FILE *out, int column, const char *text)
+{
+	int room = WIDTH - column;
+
+	while (strlen(text) > (size_t)room) {
+		int len = room;
+
+		while (len && text[len] != ' ')
+			len--;
+		if (!len)
+			break;
+		fprintf(out, "%.*s\n%*s", len, text, column, "");
+		text += len + 1;
+	}
+	fprintf(out, "%s\n", text);
+}
+
+/* "-p, --pid PID   what it is". That a switch is off by default goes without saying. */
+static void print_option(FILE *out, const struct option_spec *o)
+{
+	bool is_switch = !o->metavar || *o->metavar == '[';
+	char left[64], help[256];
+
+	snprintf(left, sizeof(left), "%s%.1s%s--%s%s%s", o->letter ? "-" : "  ",
+		 o->letter ? &o->letter : "", o->letter ? ", " : "  ", o->name,
+		 is_switch ? "" : " ", o->metavar ? o->metavar : "");
+	snprintf(help, sizeof(help), is_switch || !o->fallback ? "%s" : "%s (default: %s)", o->help,
+		 o->fallback);
+	fprintf(out, "  %-*s  ", OPTION_COLUMN, left);
+	print_wrapped(out, OPTION_COLUMN + 4, help);
+}
+
+/* Of a command with many options, those that belong together. */
+static const struct {
+	unsigned int groups;
+	const char *title;
+} titles[] = {
+	{ ~(SELECT | CAPTURE | GPU | PACKS | PROBES | WEB | RECORDS | TELEMETRY), "Options" },
+	{ SELECT, "Which servers (default: all that are found)" },
+	{ CAPTURE | GPU, "Capture" },
+	{ PACKS | PROBES, "Probes inside the servers" },
+	{ WEB | RECORDS | TELEMETRY, "What is exported" },
+};
+
 static void print_options(FILE *out, unsigned int groups)
 {
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option_spec *o = &options[i];
-		char left[64];
+	for (size_t t = 0; t < sizeof(titles) / sizeof(titles[0]); t++) {
+		unsigned int mask = titles[t].groups & groups;
 
-		if (!(o->group & groups))
-			continue;
-		if (o->letter)
-			snprintf(left, sizeof(left), "-%c, --%s%s%s", o->letter, o->name,
-				 o->metavar ? " " : "", o->metavar ? o->metavar : "");
-		else
-			snprintf(left, sizeof(left), "    --%s%s%s", o->name, o->metavar ? " " : "",
-				 o->metavar ? o->metavar : "");
-		fprintf(out, "  %-*s  %s\n", OPTION_COLUMN, left, o->help);
+		if (mask)
+			fprintf(out, "\n%s:\n", titles[t].title);
+		for (size_t i = 0; i < OPTIONS_MAX; i++)
+			if (options[i].name && options[i].group & mask)
+				print_option(out, &options[i]);
 	}
+	if (groups & CONFIG)
+		fprintf(out,
+			"\nThe command line wins over the environment (OTEL_*), that over the file, that over the\n"
+			"defaults; 'tokscope config show --defaults' prints all settings there are.\n");
 }
 
 void help_all(FILE *out)
@@ -67,8 +112,8 @@ void help_command(FILE *out, const struct command *cmd)
 {
 	fprintf(out, "Usage: ");
 	print_name(out, cmd);
-	fprintf(out, " [OPTION]...%s\n\n%s\n\nOptions:\n",
-		cmd->groups & OPERANDS ? " ARGUMENT..." : "", cmd->summary);
+	fprintf(out, " [OPTION]...%s\n\n%s\n", cmd->groups & OPERANDS ? " ARGUMENT..." : "",
+		cmd->summary);
 	print_options(out, cmd->groups);
 	fprintf(out, "\nExamples:\n");
 	print_lines(out, "  ", cmd->examples);
@@ -87,22 +132,60 @@ static void man_text(FILE *out, const char *text)
 	}
 }
 
+/* One entry of a list: what it is called, what is meant, what holds without it. */
+static void man_entry(FILE *out, const struct option_spec *o)
+{
+	man_text(out, o->help);
+	if (o->fallback) {
+		fprintf(out, " (default: ");
+		man_text(out, o->fallback);
+		fputc(')', out);
+	}
+	fputc('\n', out);
+}
+
 static void man_options(FILE *out, unsigned int groups)
 {
-	for (size_t i = 0; i < option_count; i++) {
+	for (size_t i = 0; i < OPTIONS_MAX; i++) {
 		const struct option_spec *o = &options[i];
 
-		if (!(o->group & groups))
+		if (!o->name || !(o->group & groups))
 			continue;
 		fprintf(out, ".TP\n.B ");
 		if (o->letter)
 			fprintf(out, "\\-%c, ", o->letter);
 		fprintf(out, "\\-\\-");
 		man_text(out, o->name);
-		fprintf(out, "%s%s\n", o->metavar ? " " : "", o->metavar ? o->metavar : "");
-		man_text(out, o->help);
-		fputc('\n', out);
+		fprintf(out, "%s%s\n", o->metavar && *o->metavar != '[' ? " " : "",
+			o->metavar ? o->metavar : "");
+		man_entry(out, o);
 	}
+}
+
+static void man_settings(FILE *out)
+{
+	fprintf(out, ".SH CONFIGURATION\n");
+	man_text(
+		out,
+		"Settings come from the command line, the environment, the file and the defaults; the first "
+		"that says something wins. The file is YAML, " CONFIG_FILE_DEFAULT
+		" or what --config.file names; its sections are what stands before the dots below. Times without "
+		"a unit are seconds, in OTEL_* variables milliseconds. An OTEL_* variable with a wrong value is "
+		"warned about and ignored. OTEL_EXPORTER_PROMETHEUS_PORT goes with OTEL_EXPORTER_PROMETHEUS_HOST, "
+		"OTEL_TRACES_SAMPLER_ARG with OTEL_TRACES_SAMPLER. On SIGHUP the agent reads everything again, and warns of what it cannot "
+		"change without a restart.\n");
+	for (size_t i = 0; i < OPTIONS_MAX; i++) {
+		const struct option_spec *o = &options[i];
+
+		if (!o->key)
+			continue;
+		fprintf(out, ".TP\n.B %s\n", o->key);
+		if (o->variable)
+			fprintf(out, "%s: ", o->variable);
+		man_entry(out, o);
+	}
+	fprintf(out, ".SH FILES\n.TP\n.I " CONFIG_FILE_DEFAULT "\nthe configuration\n"
+		     ".TP\n.I /etc/tokscope/packs.d\nprobe packs\n");
 }
 
 void help_man(FILE *out)
@@ -128,6 +211,7 @@ void help_man(FILE *out)
 	}
 	fprintf(out, ".SH COMMON OPTIONS\n");
 	man_options(out, COMMON);
+	man_settings(out);
 	fprintf(out,
 		".SH EXIT STATUS\n0 on success, 1 when the work failed, 2 for a wrong command line.\n"
 		".SH PRIVACY\nPrompt and completion text never leaves the agent's memory: it is in no metric, "

@@ -145,7 +145,7 @@ static void draw_heat(FILE *out, const struct hist_film *f, const struct scale *
 	}
 }
 
-static void draw_summary(FILE *out, const struct hist *h, const char *unit)
+void hist_draw_summary(FILE *out, const struct hist *h, const char *unit)
 {
 	static const double quantiles[] = { 0.5, 0.9, 0.99 };
 	char text[16];
@@ -164,7 +164,7 @@ void hist_draw(FILE *out, const struct hist_film *f, const char *unit)
 	struct scale s;
 	uint64_t most;
 
-	draw_summary(out, h, unit);
+	hist_draw_summary(out, h, unit);
 	if (h->zero)
 		fprintf(out, "  %21s %llu\n", "0 |", (unsigned long long)h->zero);
 	if (!scale_of(h, &s))
@@ -182,33 +182,4 @@ void hist_draw(FILE *out, const struct hist_film *f, const char *unit)
 		draw_heat(out, f, &s, row);
 		fputs("|\n", out);
 	}
-}
-
-/* ------------------------------------------------------------------ JSON */
-
-static json_t *number(double v)
-{
-	return isnan(v) ? json_null() : json_real(v);
-}
-
-json_t *hist_json(const struct hist *h)
-{
-	json_t *buckets = json_array(), *o = json_object();
-
-	json_object_set_new(o, "count", json_integer((json_int_t)h->count));
-	json_object_set_new(o, "sum", number(h->sum));
-	json_object_set_new(o, "min", number(h->count ? h->min : NAN));
-	json_object_set_new(o, "max", number(h->count ? h->max : NAN));
-	json_object_set_new(o, "p50", number(hist_quantile(h, 0.5)));
-	json_object_set_new(o, "p90", number(hist_quantile(h, 0.9)));
-	json_object_set_new(o, "p99", number(hist_quantile(h, 0.99)));
-	json_object_set_new(o, "zero", json_integer((json_int_t)h->zero));
-	for (uint32_t i = 0; i < h->exp_len; i++)
-		if (h->exp[i])
-			json_array_append_new(buckets,
-					      json_pack("{s:f,s:I}", "le",
-							hist_upper(h->exp_first + (int32_t)i),
-							"count", (json_int_t)h->exp[i]));
-	json_object_set_new(o, "buckets", buckets);
-	return o;
 }

@@ -3,7 +3,6 @@
 #ifndef CLI_HIST_DRAW_H
 #define CLI_HIST_DRAW_H
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "metric/hist.h"
@@ -23,7 +22,7 @@ void hist_film_free(struct hist_film *f);
 
 /* unit: "s", else numbers are printed as they are. */
 void hist_draw(FILE *out, const struct hist_film *f, const char *unit);
-/* {"count":..,"sum":..,"min":..,"max":..,"p50":..,"p90":..,"p99":..,"buckets":[{"le":..,"count":..}]}; NULL: no memory. */
-json_t *hist_json(const struct hist *h);
+/* Its first line alone: count, mean, quantiles, largest. */
+void hist_draw_summary(FILE *out, const struct hist *h, const char *unit);
 
 #endif

@@ -7,12 +7,13 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "base/buf.h"
 #include "base/suggest.h"
 #include "cli/command.h"
 #include "cli/hist_draw.h"
 #include "cli/meter.h"
+#include "cli/metric_text.h"
 #include "cli/output.h"
+#include "export/metric_json.h"
 
 /* One series of the family, found again by its labels. */
 struct shown {
@@ -55,21 +56,15 @@ static const char *alias_name(size_t i)
 	return aliases[i].name;
 }
 
-static bool is_named(const struct metric_family *f, const char *name)
-{
-	for (size_t i = 0; i < ALIASES; i++)
-		if (!strcmp(name, aliases[i].name) && !strcmp(f->otlp_name, aliases[i].otlp))
-			return true;
-	return !strcmp(name, f->prom_name) || !strcmp(name, f->otlp_name);
-}
-
 static enum metric_id family_named(const char *name)
 {
-	for (enum metric_id id = 0; id < M_MAX; id++)
-		if (metric_family(id)->type == METRIC_HISTOGRAM &&
-		    is_named(metric_family(id), name))
-			return id;
-	return M_MAX;
+	enum metric_id id;
+
+	for (size_t i = 0; i < ALIASES; i++)
+		if (!strcmp(name, aliases[i].name))
+			name = aliases[i].otlp;
+	id = metric_named(name);
+	return id != M_MAX && metric_family(id)->type == METRIC_HISTOGRAM ? id : M_MAX;
 }
 
 static void list_families(void)
@@ -125,27 +120,10 @@ static bool filters_are_good(const struct config *c, const struct metric_family 
 	return true;
 }
 
-/* "stage=decode  tokscope_server=llama.cpp ..." */
-static char *labels_text(const struct metric_family *f, const struct snapshot_series *s)
-{
-	struct buf b = BUF_INIT;
-
-	for (size_t i = f->label_count; i-- > 0;)
-		if (s->values[i] && *s->values[i])
-			buf_printf(&b, "%s%s=%s", b.len ? "  " : "", f->labels[i], s->values[i]);
-	if (s->overflow)
-		buf_puts(&b, "otel_metric_overflow=true");
-	if (!b.len)
-		buf_puts(&b, "(no labels)");
-	if (b.err)
-		buf_free(&b);
-	return b.data;
-}
-
 static void take_series(struct show *w, const struct metric_family *f,
 			const struct snapshot_series *s)
 {
-	char *labels = labels_text(f, s);
+	char *labels = metric_labels_text(f, s);
 	struct shown *shown;
 
 	if (!labels)
@@ -186,13 +164,10 @@ static void draw(struct show *w)
 
 static json_t *series_json(const struct metric_family *f, const struct snapshot_series *s)
 {
-	json_t *o = hist_json(&s->hist), *labels = json_object();
+	json_t *o = metric_json_hist(&s->hist);
 
-	for (size_t i = 0; i < f->label_count; i++)
-		if (s->values[i] && *s->values[i])
-			json_object_set_new(labels, f->labels[i], json_string(s->values[i]));
 	json_object_set_new(o, "name", json_string(f->prom_name));
-	json_object_set_new(o, "labels", labels);
+	json_object_set_new(o, "labels", metric_json_labels(f, s));
 	return o;
 }
 

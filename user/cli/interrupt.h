@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGINT and SIGTERM end a command in good order. */
+/* SIGINT and SIGTERM end a command in good order; SIGHUP has the agent read its configuration again. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
@@ -9,5 +9,9 @@
 void interrupt_catch(void);
 /* Has one of them come? */
 bool interrupted(void);
+/* SIGHUP no longer ends the process. */
+void interrupt_catch_reload(void);
+/* Has SIGHUP come since the last call? */
+bool interrupt_reload(void);
 
 #endif

@@ -2,12 +2,18 @@
 #include "cli/meter.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "cli/agent_resource.h"
 #include "cli/gpu_metrics.h"
 #include "cli/probe_metrics.h"
 #include "cli/self_metrics.h"
+#include "discover/describe.h"
+#include "discover/identity.h"
+#include "discover/labels.h"
 #include "track/observe.h"
 
 static void on_finished(void *ctx, const struct request_record *r)
@@ -48,6 +54,27 @@ static void on_gauge(void *ctx, const struct server *s, int in_flight, int await
 	observer_gauge(m->observer, s, in_flight, awaiting);
 }
 
+/* For OTLP, which tells of each server apart. */
+static void on_found(void *ctx, const struct server *s)
+{
+	struct meter *m = ctx;
+	struct resource *r = server_resource(s, m->host_id, m->host_name);
+
+	registry_describe(m->registry, s->id, r);
+	resource_put(r);
+}
+
+/* Whoever keeps a server's labels points to its names, which have changed in place; only the series have copies. */
+static void on_renamed(void *ctx, const struct server *s)
+{
+	struct meter *m = ctx;
+	struct labels l = { 0 };
+
+	labels_of_server(&l, s);
+	registry_relabel(m->registry, s->id, l.values, SERVER_LABELS);
+	on_found(m, s);
+}
+
 static void on_retired(void *ctx, const struct server *s)
 {
 	struct meter *m = ctx;
@@ -84,34 +111,83 @@ static void on_tick(void *ctx, uint64_t now_ns)
 		m->ops->tick(m->ctx, now_ns);
 }
 
+static const struct hist_bounds *on_itl_bounds(void *ctx)
+{
+	struct meter *m = ctx;
+
+	return registry_bounds(m->registry, M_INTER_TOKEN_LATENCY);
+}
+
 static const struct session_ops session_ops = {
 	.finished = on_finished,
 	.unparsed = on_unparsed,
 	.stream_event = on_stream_event,
 	.gauge = on_gauge,
+	.found = on_found,
+	.renamed = on_renamed,
 	.retired = on_retired,
 	.gpu = on_gpu,
 	.process_gone = on_process_gone,
 	.tick = on_tick,
+	.itl_bounds = on_itl_bounds,
 };
+
+/* Returns 0 or negative errno after logging what is wrong. */
+static int open_registry(struct meter *m, const struct config *c)
+{
+	const struct string_list *texts = &c->extra_boundaries;
+	_cleanup_free_ struct extra_boundary *extra = calloc(texts->count + 1, sizeof(*extra));
+	const struct registry_config rc = { .max_series = c->max_series,
+					    .extra = extra,
+					    .extra_count = texts->count };
+	char error[BOUNDARY_ERROR_MAX];
+
+	for (size_t i = 0; extra && i < texts->count; i++) {
+		int err = extra_boundary_parse(texts->items[i], &extra[i], error);
+
+		if (err) {
+			log_error("metrics.extra_boundaries: %s", error);
+			return err;
+		}
+	}
+	m->registry = extra ? registry_new(&rc) : NULL;
+	if (m->registry)
+		return 0;
+	log_error("out of memory");
+	return -ENOMEM;
+}
+
+static void describe_agent(struct meter *m, const struct config *c)
+{
+	struct resource *r;
+
+	identity_host(m->host_id, sizeof(m->host_id));
+	identity_host_name(m->host_name, sizeof(m->host_name), c->node_name);
+	r = agent_resource(c, m->host_id, m->host_name);
+	registry_describe(m->registry, 0, r);
+	resource_put(r);
+}
 
 int meter_open(struct meter *m, const struct config *c, const struct meter_ops *ops, void *ctx)
 {
-	const struct registry_config rc = { .max_series = c->max_series };
-	const struct observer_config oc = { .exemplars = true, .gen_ai_client = c->gen_ai_client };
+	const struct observer_config oc = { .exemplars = c->exemplars != EXEMPLARS_OFF,
+					    .gen_ai_client = c->gen_ai_client };
 	int err;
 
 	memset(m, 0, sizeof(*m));
 	m->ops = ops;
 	m->ctx = ctx;
-	m->registry = registry_new(&rc);
-	m->observer = m->registry ? observer_new(m->registry, &oc) : NULL;
+	err = open_registry(m, c);
+	if (err)
+		return err;
+	m->observer = observer_new(m->registry, &oc);
 	m->gpu = m->observer ? gpu_metrics_new(m->registry) : NULL;
 	m->probes = m->gpu ? probe_metrics_new(m->registry) : NULL;
 	if (!m->probes) {
 		log_error("out of memory");
 		return -ENOMEM;
 	}
+	describe_agent(m, c);
 	err = session_open(&m->session, c, &session_ops, m);
 	if (!err)
 		on_tick(m, 0);

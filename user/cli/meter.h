@@ -26,6 +26,7 @@ struct meter {
 		sampler; /* not owned; NULL: no request gets a span. May be set while the session runs */
 	const struct meter_ops *ops;
 	void *ctx;
+	char host_id[256], host_name[256]; /* of this machine, for Resources */
 };
 
 /* Loads, attaches, scans. Returns 0 or negative errno after logging what failed; meter_close() is due in either case. */

@@ -109,7 +109,8 @@ int outlet_open(struct outlet *o, const struct config *c, struct registry *regis
 {
 	int fd;
 
-	*o = (struct outlet){ .registry = registry, .records_fd = -1 };
+	*o = (struct outlet)OUTLET_INIT;
+	o->registry = registry;
 	fd = open_records(c->records);
 	if (fd < -1)
 		return fd;
@@ -118,24 +119,56 @@ int outlet_open(struct outlet *o, const struct config *c, struct registry *regis
 	return o->otlp ? open_sampler(o, c) : -errno;
 }
 
-int outlet_reload(struct outlet *o, const struct config *c)
+static void *flush(void *otlp)
 {
-	struct otlp *otlp;
+	otlp_free(otlp);
+	return NULL;
+}
+
+static void wait_for_retired(struct outlet *o)
+{
+	if (o->retires)
+		pthread_join(o->retiring, NULL);
+	o->retires = false;
+}
+
+/* A flush takes seconds where the collector is slow: events are to be read meanwhile. */
+static void retire(struct outlet *o, struct otlp *otlp)
+{
+	wait_for_retired(o);
+	o->retires = !pthread_create(&o->retiring, NULL, flush, otlp);
+	if (!o->retires)
+		otlp_free(otlp);
+}
+
+static int reload_otlp(struct outlet *o, const struct config *c)
+{
+	struct otlp *otlp = otlp_new(&c->otlp, &otlp_ops, o);
+	struct otlp *before = o->otlp;
+
+	if (!otlp)
+		return -errno;
+	o->otlp = otlp;
+	retire(o, before);
+	return open_sampler(o, c);
+}
+
+int outlet_reload(struct outlet *o, const struct config *c, bool changed)
+{
 	int fd = open_records(c->records);
+	int err;
 
 	if (fd < -1)
 		return fd;
-	otlp = otlp_new(&c->otlp, &otlp_ops, o);
-	if (!otlp) {
+	err = changed ? reload_otlp(o, c) : 0;
+	if (err) {
 		if (fd >= 0)
 			close(fd);
-		return -errno;
+		return err;
 	}
 	close_records(o);
 	o->records_fd = fd;
-	otlp_free(o->otlp);
-	o->otlp = otlp;
-	return open_sampler(o, c);
+	return 0;
 }
 
 void outlet_record(struct outlet *o, const struct request_record *r)
@@ -144,7 +177,7 @@ void outlet_record(struct outlet *o, const struct request_record *r)
 
 	if (o->records_fd >= 0)
 		write_line(o, r);
-	if (!otlp_exports(o->otlp, OTLP_LOGS) && !r->sampled)
+	if (!o->otlp || (!otlp_exports(o->otlp, OTLP_LOGS) && !r->sampled))
 		return;
 	resource = r->server ? registry_resource(o->registry, r->server->id) : NULL;
 	otlp_record(o->otlp, r, resource);
@@ -175,6 +208,7 @@ void outlet_update(struct outlet *o)
 
 void outlet_close(struct outlet *o)
 {
+	wait_for_retired(o);
 	otlp_free(o->otlp);
 	sampler_free(o->sampler);
 	close_records(o);

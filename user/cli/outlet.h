@@ -3,6 +3,9 @@
 #ifndef CLI_OUTLET_H
 #define CLI_OUTLET_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "cli/config.h"
 #include "export/otlp.h"
@@ -15,17 +18,27 @@ struct outlet {
 	struct sampler *sampler; /* NULL: no spans are exported */
 	int records_fd;		 /* -1: there is no record file */
 	struct buf line;
+	pthread_t retiring; /* flushes the OTLP of before a reload */
+	bool retires;
 	bool full; /* the record file took no line when it was last tried */
 };
 
+#define OUTLET_INIT              \
+	{                        \
+		.records_fd = -1 \
+	}
+
 /* registry must outlive the outlet. Returns 0 or a negative errno after logging; outlet_close() is due in either case. */
 int outlet_open(struct outlet *o, const struct config *c, struct registry *registry);
-/* Sampling, endpoints and the record file as c now says; on failure the old ones stay, after logging. */
-int outlet_reload(struct outlet *o, const struct config *c);
+/*
+ * Opens the record file anew (it may have been rotated) and, where `changed`, takes over sampling and endpoints from c. What the
+ * old endpoints still have to send is sent in the background. On failure all stays as it was, after logging.
+ */
+int outlet_reload(struct outlet *o, const struct config *c, bool changed);
 void outlet_record(struct outlet *o, const struct request_record *r);
 /* Copies its counters into the registry. */
 void outlet_update(struct outlet *o);
-/* Flushes for at most 5 seconds. */
+/* Flushes for at most 5 seconds. One that was never opened is fine. */
 void outlet_close(struct outlet *o);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/output.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 void output_json(const struct config *c, json_t *value)
 {
 	json_dumpf(value, stdout,
-		   JSON_PRESERVE_ORDER | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9) |
+		   JSON_PRESERVE_ORDER | JSON_ENCODE_ANY | JSON_REAL_PRECISION(DBL_DIG) |
 			   (c->pretty ? JSON_INDENT(2) : JSON_COMPACT));
 	putchar('\n');
 	json_decref(value);

@@ -4,10 +4,14 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/log.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 void privilege_protect(void)
 {
@@ -26,11 +30,19 @@ void privilege_drop(void)
 	static const unsigned int kept[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
 					     CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE };
 
+	bool have[COUNT(kept)], may_bound;
+
 	capng_get_caps_process();
+	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	for (size_t i = 0; i < COUNT(kept); i++)
+		have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (unsigned int i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-			     kept[i]);
-	if (capng_apply(CAPNG_SELECT_BOTH))
+	for (size_t i = 0; i < COUNT(kept); i++)
+		if (have[i])
+			capng_update(CAPNG_ADD,
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				     kept[i]);
+	/* A service or a container that was started with these alone has no CAP_SETPCAP, and a bounding set of its own. */
+	if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
 		log_warn("cannot drop capabilities: %s", strerror(errno));
 }

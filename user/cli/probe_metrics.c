@@ -125,7 +125,7 @@ static void take_cell(const struct probe_metrics *m, const struct series *t,
 	double unit = !strcmp(family->unit, "s") ? 1e9 : 1;
 	struct hist h;
 
-	if (family->type != METRIC_HISTOGRAM || hist_init(&h, family->bounds))
+	if (family->type != METRIC_HISTOGRAM || hist_init(&h, registry_bounds(m->registry, t->id)))
 		return;
 	if (!hist_observe(&h, (double)growth->value[1] / growth->value[0] / unit, growth->value[0]))
 		registry_merge(m->registry, t->id, t->owner, t->labels.values, &h);

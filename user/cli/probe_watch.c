@@ -17,6 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/privilege.h"
+#include "export/metric_json.h"
 #include "metric/bounds.h"
 
 #define POLL_MS 50
@@ -158,7 +159,7 @@ static void print_json(const struct watch *w)
 	json_object_set_new(o, "places", json_integer((json_int_t)w->attached));
 	json_object_set_new(o, "calls", json_integer((json_int_t)w->entries));
 	json_object_set_new(o, "returns", json_integer((json_int_t)w->left));
-	json_object_set_new(o, "duration_s", hist_json(&w->hist));
+	json_object_set_new(o, "duration_s", metric_json_hist(&w->hist));
 	output_json(w->config, o);
 }
 

@@ -71,6 +71,18 @@ static void servers(struct registry *r, const struct discovery *d)
 	}
 }
 
+static void kubernetes(struct registry *r, struct kube *k)
+{
+	struct kube_stats stats;
+
+	if (!k)
+		return;
+	kube_get_stats(k, &stats);
+	set(r, M_KUBERNETES_PODS, NULL, stats.pods);
+	set(r, M_KUBERNETES_FAILURES, NULL, stats.failures);
+	set(r, M_KUBERNETES_LEFT_OUT, NULL, stats.left_out);
+}
+
 static double open_fds(void)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc/self/fd");
@@ -104,5 +116,6 @@ void self_metrics_update(struct registry *r, const struct session *s)
 	programs(r, s->loader);
 	tracking(r, s);
 	servers(r, s->discovery);
+	kubernetes(r, s->kube);
 	process(r);
 }

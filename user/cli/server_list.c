@@ -85,6 +85,13 @@ static const char *text(const json_t *row, const char *key)
 	return s ? s : "-";
 }
 
+static void print_pod(const json_t *row)
+{
+	if (json_is_string(json_object_get(row, "pod")))
+		printf("  %-10s in pod %s/%s, container %s\n", "", text(row, "namespace"),
+		       text(row, "pod"), text(row, "container"));
+}
+
 static void print_unparsed(const json_t *row)
 {
 	const char *reason;
@@ -111,6 +118,7 @@ static void print_table(const json_t *list, bool from_agent)
 		       json_integer_value(json_object_get(row, "processes")),
 		       json_is_true(json_object_get(row, "alive")) ? "yes" : "no",
 		       text(row, "service_name"), text(row, "reason"));
+		print_pod(row);
 		print_unparsed(row);
 	}
 	if (!json_array_size(list))

@@ -95,12 +95,14 @@ static json_t *unparsed_object(const uint64_t *unparsed)
 
 json_t *server_status_object(const struct server *s, const uint64_t *unparsed)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:s, s:o}", "server",
-			 s->engine, "service_name", s->service_name, "instance_id", s->instance_id,
-			 "address", s->address, "port", s->port, "pid", s->pid, "processes",
-			 s->processes, "alive", s->gone_ns == 0, "container_id",
-			 text_or_null(s->container_id), "pod_uid", text_or_null(s->pod_uid),
-			 "reason", s->reason, "unparsed", unparsed_object(unparsed));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
+		"server", s->engine, "service_name", s->service_name, "instance_id", s->instance_id,
+		"address", s->address, "port", s->port, "pid", s->pid, "processes", s->processes,
+		"alive", s->gone_ns == 0, "container_id", text_or_null(s->container_id), "pod_uid",
+		text_or_null(s->pod_uid), "namespace", text_or_null(s->k8s.namespace_name), "pod",
+		text_or_null(s->k8s.pod_name), "container", text_or_null(s->k8s.container_name),
+		"reason", s->reason, "unparsed", unparsed_object(unparsed));
 }
 
 void server_status_publish(struct server_status *st, const struct discovery *d)

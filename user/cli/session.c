@@ -224,6 +224,24 @@ struct discovery *session_discovery(const struct config *c, const struct packs *
 	return d;
 }
 
+/* Beside what is traced: servers are known by their containers without it, too. */
+static void open_kube(struct session *s, const struct config *c)
+{
+	const struct kube_config kc = { .api = c->kubernetes_api,
+					.token_file = c->kubernetes_token,
+					.ca_file = c->kubernetes_ca,
+					.node_name = c->node_name };
+
+	if (c->kubernetes == NO)
+		return;
+	s->kube = kube_new(&kc);
+	if (s->kube || (errno == ENOENT && c->kubernetes != YES))
+		return;
+	log_warn("pods are not named: %s",
+		 errno == ENOENT ? "no API server is told of in the environment, nor was one given"
+				 : strerror(errno));
+}
+
 /* Requests are traced without them, too. */
 static void open_probes(struct session *s, const struct config *c)
 {
@@ -246,7 +264,8 @@ int session_open(struct session *s, const struct config *c, const struct session
 				    .ring_bytes = c->ring_bytes,
 				    .run_stats = c->bpf_stats,
 				    .gpu_hook = ops->gpu ? c->gpu_hook : GPU_HOOK_OFF };
-	struct tracker_config tc = { .tick_ns = clock_tick_ns() };
+	struct tracker_config tc = { .tick_ns = clock_tick_ns(),
+				     .itl_bounds = ops->itl_bounds ? ops->itl_bounds(ctx) : NULL };
 	int err;
 
 	memset(s, 0, sizeof(*s));
@@ -270,7 +289,28 @@ int session_open(struct session *s, const struct config *c, const struct session
 		return err;
 	}
 	privilege_drop();
+	open_kube(s, c); /* its thread gets the privileges that are left */
 	return 0;
+}
+
+/* Asks for the names of servers whose pods are not known yet. */
+static void identify_servers(struct session *s)
+{
+	const struct server *server;
+	struct k8s_identity k8s;
+	size_t cursor = 0;
+
+	while (s->kube && (server = discovery_next(s->discovery, &cursor))) {
+		if (server->gone_ns || *server->k8s.pod_name ||
+		    !(*server->container_id || *server->pod_uid) ||
+		    !kube_identify(s->kube, server->container_id, server->pod_uid, &k8s))
+			continue;
+		discovery_identify(s->discovery, server->id, &k8s);
+		log_info("%s server %s:%u is in pod %s/%s", server->engine, server->address,
+			 server->port, k8s.namespace_name, k8s.pod_name);
+		if (s->ops->renamed)
+			s->ops->renamed(s->ctx, server);
+	}
 }
 
 int session_run(struct session *s, double duration_s)
@@ -297,6 +337,7 @@ int session_run(struct session *s, double duration_s)
 		}
 		if (now - kept >= HOUSEKEEP_NS) {
 			tracker_tick(s->tracker, now);
+			identify_servers(s);
 			if (s->ops->tick)
 				s->ops->tick(s->ctx, now);
 			kept = now;
@@ -310,6 +351,8 @@ int session_run(struct session *s, double duration_s)
 
 void session_close(struct session *s)
 {
+	kube_free(s->kube);
+	s->kube = NULL;
 	tracker_free(s->tracker);
 	s->tracker = NULL;
 	probes_free(s->probes);

@@ -11,6 +11,7 @@
 #include "attach/probes.h"
 #include "cli/config.h"
 #include "discover/discovery.h"
+#include "kube/kube.h"
 #include "load/loader.h"
 #include "probe/pack.h"
 #include "track/tracker.h"
@@ -22,6 +23,8 @@ struct session_ops {
 	void (*stream_event)(void *ctx, const struct server *s, bool content);
 	void (*gauge)(void *ctx, const struct server *s, int in_flight, int awaiting_first_token);
 	void (*found)(void *ctx, const struct server *s);
+	/* Its names have changed in place: Kubernetes has told who it is. */
+	void (*renamed)(void *ctx, const struct server *s);
 	void (*retired)(void *ctx, const struct server *s);
 	/* A call of a GPU driver; without it no such call is traced. */
 	void (*gpu)(void *ctx, const struct tks_gpu *r);
@@ -29,6 +32,8 @@ struct session_ops {
 	void (*process_gone)(void *ctx, uint32_t tgid);
 	/* About once a second. */
 	void (*tick)(void *ctx, uint64_t now_ns);
+	/* The boundaries that the records' itl is to have; without it the catalogue's. Asked once, by session_open(). */
+	const struct hist_bounds *(*itl_bounds)(void *ctx);
 };
 
 struct session {
@@ -37,6 +42,7 @@ struct session {
 	struct probes *probes; /* NULL: not wanted, or not possible here */
 	struct discovery *discovery;
 	struct tracker *tracker;
+	struct kube *kube; /* NULL: not wanted, or not in Kubernetes */
 	const struct session_ops *ops;
 	void *ctx;
 	uint64_t records; /* ring records seen */

@@ -236,15 +236,27 @@ const char *discovery_engine(const struct discovery *d, uint32_t pid)
 	return p ? p->match.engine : NULL;
 }
 
+static struct server *find_server(const struct discovery *d, uint32_t server_id)
+{
+	for (size_t i = 0; i < d->roster.server_count; i++)
+		if (d->roster.servers[i]->s.id == server_id)
+			return &d->roster.servers[i]->s;
+	return NULL;
+}
+
 const struct server *discovery_by_id(const struct discovery *d, uint32_t server_id)
 {
-	const struct server *s;
-	size_t cursor = 0;
+	return find_server(d, server_id);
+}
 
-	while ((s = discovery_next(d, &cursor)))
-		if (s->id == server_id)
-			return s;
-	return NULL;
+const struct server *discovery_identify(struct discovery *d, uint32_t server_id,
+					const struct k8s_identity *identity)
+{
+	struct server *s = find_server(d, server_id);
+
+	if (s)
+		identity_of_pod(s, identity);
+	return s;
 }
 
 size_t discovery_pids(const struct discovery *d, uint32_t server_id, uint32_t *pids, size_t max)

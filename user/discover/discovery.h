@@ -57,6 +57,13 @@ void discovery_tick(struct discovery *d, uint64_t now_ns);
 const struct server *discovery_resolve(const struct discovery *d, uint32_t tgid,
 				       const struct tks_sock *sk);
 
+/*
+ * The pod of a server became known: its names change in place, so that who holds on to the server sees them. NULL: it is
+ * retired, or never was.
+ */
+const struct server *discovery_identify(struct discovery *d, uint32_t server_id,
+					const struct k8s_identity *identity);
+
 /* Iteration over all servers, gone ones included: *cursor starts at 0; NULL at the end. */
 const struct server *discovery_next(const struct discovery *d, size_t *cursor);
 /* The engine that a process runs by itself, whatever server it is a part of; NULL: no rule tells. */

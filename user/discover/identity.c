@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,14 +20,38 @@
 #define UID_LEN		36
 #define STATIC_UID_LEN	32 /* a static pod's uid is an md5 without dashes */
 
+static bool read_word(const char *path, char word[256])
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	return f && fscanf(f, "%255s", word) == 1;
+}
+
+/* In a container that sees the host's processes (hostPID), process 1 has the host's files. */
 void identity_host(char *host, size_t len)
 {
-	_cleanup_fclose_ FILE *f = fopen("/etc/machine-id", "re");
 	char id[256] = "";
 
-	if (!f || fscanf(f, "%255s", id) != 1)
+	if (!read_word("/proc/1/root/etc/machine-id", id) && !read_word("/etc/machine-id", id))
 		gethostname(id, sizeof(id) - 1);
 	text_copy(host, len, *id ? id : "localhost");
+}
+
+const char *identity_node(const char *given)
+{
+	const char *node = given && *given ? given : getenv("NODE_NAME");
+
+	return node && *node ? node : NULL;
+}
+
+void identity_host_name(char *name, size_t len, const char *given_node)
+{
+	const char *node = identity_node(given_node);
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (!node)
+		gethostname(host, sizeof(host) - 1);
+	text_copy(name, len, node ?: host);
 }
 
 static size_t hex_run(const char *s)
@@ -110,7 +136,9 @@ static void service_name(struct server *s, const char *proc_root, const char *co
 {
 	char name[SERVER_NAME_MAX * 4];
 
-	if (procfs_env(proc_root, s->pid, "OTEL_SERVICE_NAME", name, sizeof(name)) || !*name)
+	s->names_itself =
+		!procfs_env(proc_root, s->pid, "OTEL_SERVICE_NAME", name, sizeof(name)) && *name;
+	if (!s->names_itself)
 		snprintf(name, sizeof(name), "%s",
 			 strcmp(s->engine, ENGINE_UNKNOWN) ? s->engine : comm);
 	text_copy(s->service_name, sizeof(s->service_name), *name ? name : s->engine);
@@ -128,5 +156,19 @@ void identity_fill(struct server *s, const char *proc_root, const char *host_id,
 	else
 		snprintf(instance, sizeof(instance), "%.128s:%" PRIu32 ":%" PRIu64, host_id, s->pid,
 			 start);
+	text_copy(s->instance_id, sizeof(s->instance_id), instance);
+}
+
+void identity_of_pod(struct server *s, const struct k8s_identity *k)
+{
+	char instance[sizeof(k->namespace_name) + sizeof(k->pod_name) + sizeof(k->container_name)];
+
+	s->k8s = *k;
+	if (!s->names_itself && *k->service_name)
+		text_copy(s->service_name, sizeof(s->service_name), k->service_name);
+	if (!*k->container_name)
+		return;
+	snprintf(instance, sizeof(instance), "%s.%s.%s", k->namespace_name, k->pod_name,
+		 k->container_name);
 	text_copy(s->instance_id, sizeof(s->instance_id), instance);
 }

@@ -37,6 +37,7 @@ struct server {
 	/* Label tokscope_server: "llama.cpp", "vllm", ..., "unknown"; the rule's. */
 	const char *engine;
 	char service_name[SERVER_NAME_MAX];
+	bool names_itself;		       /* service_name is its own OTEL_SERVICE_NAME */
 	char instance_id[SERVER_INSTANCE_MAX]; /* service.instance.id (design.md 6, Identity) */
 	char address[SERVER_ADDRESS_MAX]; /* listening address as text, or the unix socket's path */
 	uint16_t port;			  /* 0: unix socket */

@@ -50,38 +50,61 @@ static int parse_q(struct span t)
 	return q <= ACCEPT_Q_ONE ? q : 0;
 }
 
-static void read_parameter(struct accept_item *item, struct span t)
-{
-	const char *equals = memchr(t.s, '=', t.len);
+struct parameter {
 	struct span name, value;
+};
 
-	if (!equals)
-		return;
-	name = trim((struct span){ t.s, equals - t.s });
-	value = unquote(trim((struct span){ equals + 1, t.s + t.len - equals - 1 }));
-	if (span_is(name, "q")) {
-		item->q = parse_q(value);
-	} else if (span_is(name, "version")) {
-		item->version = value.s;
-		item->version_len = value.len;
+/* Takes the next ";name=value" off `rest`; false at the end. One without '=' has no value. */
+static bool next_parameter(struct span *rest, struct parameter *p)
+{
+	const char *end, *equals;
+	struct span t;
+
+	if (!rest->len)
+		return false;
+	t = (struct span){ rest->s + 1, rest->len - 1 };
+	end = memchr(t.s, ';', t.len);
+	if (end)
+		t.len = end - t.s;
+	*rest = (struct span){ t.s + t.len, rest->len - 1 - t.len };
+	equals = memchr(t.s, '=', t.len);
+	*p = (struct parameter){ .name = trim(t) };
+	if (equals) {
+		p->name = trim((struct span){ t.s, equals - t.s });
+		p->value = unquote(trim((struct span){ equals + 1, t.s + t.len - equals - 1 }));
 	}
+	return true;
+}
+
+static struct span parameters(const struct accept_item *item)
+{
+	return (struct span){ item->parameters, item->parameters_len };
+}
+
+static int read_q(const struct accept_item *item)
+{
+	struct span rest = parameters(item);
+	struct parameter p;
+
+	while (next_parameter(&rest, &p))
+		if (span_is(p.name, "q"))
+			return parse_q(p.value);
+	return ACCEPT_Q_ONE;
 }
 
 bool accept_next(const char **cursor, struct accept_item *item)
 {
 	const char *p = *cursor + strspn(*cursor, ", \t");
-	size_t n = strcspn(p, ";,");
+	size_t len = strcspn(p, ","), n = strcspn(p, ";,");
 	struct span name = trim((struct span){ p, n });
 
 	if (!*p)
 		return false;
-	*item = (struct accept_item){ .name = name.s, .name_len = name.len, .q = ACCEPT_Q_ONE };
-	for (p += n; *p == ';'; p += n) {
-		p++;
-		n = strcspn(p, ";,");
-		read_parameter(item, (struct span){ p, n });
-	}
-	*cursor = p;
+	*item = (struct accept_item){
+		.name = name.s, .name_len = name.len, .parameters = p + n, .parameters_len = len - n
+	};
+	item->q = read_q(item);
+	*cursor = p + len;
 	return true;
 }
 
@@ -90,9 +113,20 @@ bool accept_is(const struct accept_item *item, const char *name)
 	return span_is((struct span){ item->name, item->name_len }, name);
 }
 
-bool accept_version_is(const struct accept_item *item, const char *version)
+bool accept_parameter_in(const struct accept_item *item, const char *name,
+			 const char *const *values)
 {
-	return item->version && span_is((struct span){ item->version, item->version_len }, version);
+	struct span rest = parameters(item);
+	struct parameter p;
+
+	while (next_parameter(&rest, &p)) {
+		if (!span_is(p.name, name))
+			continue;
+		while (*values && !span_is(p.value, *values))
+			values++;
+		return *values;
+	}
+	return true;
 }
 
 bool accept_gzip(const char *accept_encoding)

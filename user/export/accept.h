@@ -11,8 +11,8 @@
 struct accept_item {
 	const char *name; /* "text/plain", "gzip", "*": points into the header; not terminated */
 	size_t name_len;
-	const char *version; /* value of the parameter `version`, without quotes; NULL: none */
-	size_t version_len;
+	const char *parameters; /* from the first ';' on; accept_parameter_in() reads them */
+	size_t parameters_len;
 	int q; /* 0..ACCEPT_Q_ONE; a quality that cannot be read is 0 */
 };
 
@@ -20,7 +20,9 @@ struct accept_item {
 bool accept_next(const char **cursor, struct accept_item *item);
 /* Case-insensitive. */
 bool accept_is(const struct accept_item *item, const char *name);
-bool accept_version_is(const struct accept_item *item, const char *version);
+/* Whether the parameter has one of these values (NULL-terminated), or is not given. Case-insensitive. */
+bool accept_parameter_in(const struct accept_item *item, const char *name,
+			 const char *const *values);
 
 /* Whether an Accept-Encoding header (NULL: none sent) lets the answer be gzip. */
 bool accept_gzip(const char *accept_encoding);

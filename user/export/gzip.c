@@ -44,3 +44,36 @@ int gzip_buf(struct buf *b)
 	*b = out;
 	return 0;
 }
+
+/* Inflates what z was given. Z_STREAM_END: that was all of it. */
+static int inflate_all(z_stream *z, struct buf *out, size_t max)
+{
+	unsigned char piece[4096];
+	size_t all = 0;
+	int rc = Z_OK;
+
+	while (rc == Z_OK && !out->err) {
+		z->next_out = piece;
+		z->avail_out = sizeof(piece);
+		rc = inflate(z, Z_NO_FLUSH);
+		buf_append(out, piece, sizeof(piece) - z->avail_out);
+		all += sizeof(piece) - z->avail_out;
+		if (all > max)
+			return Z_BUF_ERROR;
+	}
+	return rc;
+}
+
+int gunzip(struct buf *out, const uint8_t *data, size_t len, size_t max)
+{
+	z_stream z = { .next_in = (unsigned char *)data, .avail_in = len };
+	int rc;
+
+	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
+		return -ENOMEM;
+	rc = inflate_all(&z, out, max);
+	inflateEnd(&z);
+	if (out->err || rc == Z_MEM_ERROR)
+		return -ENOMEM;
+	return rc == Z_STREAM_END ? 0 : -EBADMSG;
+}

@@ -6,17 +6,20 @@
 #include "export/httpd.h"
 
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "export/accept.h"
 #include "export/gzip.h"
 #include "export/listen.h"
 #include "export/prometheus.h"
+#include "export/web.h"
 
 /* A scraper or two and a person; what comes on top waits in the backlog until a connection ends or times out. */
 #define CONNECTIONS_MAX 32
@@ -32,6 +35,8 @@ struct httpd {
 	struct httpd_ops ops;
 	void *ctx;
 	uint16_t port;
+	struct web *
+		web; /* NULL: plain HTTP for everybody; else of the listener's thread once that runs */
 };
 
 struct reply {
@@ -39,6 +44,7 @@ struct reply {
 	const char *content_type;
 	const char *allow; /* NULL: no such header */
 	bool compress;	   /* the body may be gzip */
+	bool authenticate; /* a user's name and password are asked for */
 	struct buf body;
 };
 
@@ -115,11 +121,12 @@ static void page_landing(const struct httpd *h, struct MHD_Connection *c, struct
 static const struct page {
 	const char *path;
 	void (*fill)(const struct httpd *h, struct MHD_Connection *c, struct reply *r);
+	bool for_everybody; /* kubelet's probes bring no password */
 } pages[] = {
-	{ "/", page_landing },
-	{ "/metrics", page_metrics },
-	{ "/healthz", page_healthz },
-	{ "/servers", page_servers },
+	{ "/", page_landing, false },
+	{ "/metrics", page_metrics, false },
+	{ "/healthz", page_healthz, true },
+	{ "/servers", page_servers, false },
 };
 
 static bool is_read(const char *method)
@@ -127,15 +134,41 @@ static bool is_read(const char *method)
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
+static const struct page *find_page(const char *path)
+{
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (!strcmp(path, pages[i].path))
+			return &pages[i];
+	return NULL;
+}
+
+/* Whether the request brings the password of one of the users, where there are any. */
+static bool is_user(const struct httpd *h, struct MHD_Connection *c)
+{
+	const struct web_pairs *users = h->web ? &web_settings(h->web)->config.users : NULL;
+	char *name, *password = NULL;
+	bool ok;
+
+	if (!users || !users->count)
+		return true;
+	name = MHD_basic_auth_get_username_password(c, &password);
+	ok = name && password && web_auth_check(web_auth(h->web), users, name, password);
+	if (password)
+		explicit_bzero(password, strlen(password));
+	MHD_free(password);
+	MHD_free(name);
+	return ok;
+}
+
 static void fill(const struct httpd *h, struct MHD_Connection *c, const char *path,
 		 const char *method, struct reply *r)
 {
-	const struct page *p = NULL;
+	const struct page *p = find_page(path);
 
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-		if (!strcmp(path, pages[i].path))
-			p = &pages[i];
-	if (!p) {
+	if (!(p && p->for_everybody) && !is_user(h, c)) {
+		r->authenticate = true;
+		plain(r, MHD_HTTP_UNAUTHORIZED, "unauthorized");
+	} else if (!p) {
 		plain(r, MHD_HTTP_NOT_FOUND, "not found");
 	} else if (!is_read(method)) {
 		r->allow = "GET, HEAD";
@@ -147,8 +180,31 @@ static void fill(const struct httpd *h, struct MHD_Connection *c, const char *pa
 
 /* ------------------------------------------------------------------ answers */
 
+static enum MHD_Result add_headers(struct MHD_Response *response, const struct httpd *h,
+				   const struct reply *r, bool gzip)
+{
+	const struct web_pairs none = { 0 };
+	const struct web_pairs *more = h->web ? &web_settings(h->web)->config.headers : &none;
+	const struct web_pair own[] = {
+		{ MHD_HTTP_HEADER_CONTENT_TYPE, (char *)r->content_type },
+		{ MHD_HTTP_HEADER_ALLOW, (char *)r->allow },
+		{ MHD_HTTP_HEADER_WWW_AUTHENTICATE, r->authenticate ? "Basic" : NULL },
+		{ MHD_HTTP_HEADER_VARY, r->compress ? "Accept, Accept-Encoding" : NULL },
+		{ MHD_HTTP_HEADER_CONTENT_ENCODING, gzip ? "gzip" : NULL },
+	};
+	enum MHD_Result ok = MHD_YES;
+
+	for (size_t i = 0; ok && i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i].value)
+			ok = MHD_add_response_header(response, own[i].name, own[i].value);
+	for (size_t i = 0; ok && i < more->count; i++)
+		ok = MHD_add_response_header(response, more->items[i].name, more->items[i].value);
+	return ok;
+}
+
 /* Queues the answer; the body goes over to libmicrohttpd, which drops it for HEAD. */
-static enum MHD_Result queue(struct MHD_Connection *c, struct reply *r, bool gzip)
+static enum MHD_Result queue(const struct httpd *h, struct MHD_Connection *c, struct reply *r,
+			     bool gzip)
 {
 	struct MHD_Response *response =
 		MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_MUST_FREE);
@@ -158,14 +214,7 @@ static enum MHD_Result queue(struct MHD_Connection *c, struct reply *r, bool gzi
 		buf_free(&r->body);
 		return MHD_NO;
 	}
-	ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
-	if (ok && r->allow)
-		ok = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
-	if (ok && r->compress)
-		ok = MHD_add_response_header(response, MHD_HTTP_HEADER_VARY,
-					     "Accept, Accept-Encoding");
-	if (ok && gzip)
-		ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	ok = add_headers(response, h, r, gzip);
 	if (ok)
 		ok = MHD_queue_response(c, r->status, response);
 	MHD_destroy_response(response);
@@ -178,6 +227,8 @@ static enum MHD_Result answer(const struct httpd *h, struct MHD_Connection *c, c
 	struct reply r = { .status = MHD_HTTP_OK, .body = BUF_INIT };
 	bool gzip;
 
+	if (h->web)
+		web_refresh(h->web, clock_monotonic_ns());
 	fill(h, c, path, method, &r);
 	if (r.body.err) {
 		buf_free(&r.body);
@@ -186,7 +237,7 @@ static enum MHD_Result answer(const struct httpd *h, struct MHD_Connection *c, c
 	}
 	gzip = r.compress && accept_gzip(header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING)) &&
 	       !gzip_buf(&r.body);
-	return queue(c, &r, gzip);
+	return queue(h, c, &r, gzip);
 }
 
 /*
@@ -210,28 +261,86 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 
 /* ------------------------------------------------------------------ life */
 
+/*
+ * Each connection has the settings in force when it began, applied before its handshake: so certificates are replaced without
+ * a restart, which libmicrohttpd's own options for them do not allow.
+ */
+static void on_connection(void *cls, struct MHD_Connection *c, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info;
+	struct httpd *h = cls;
+	struct web_settings *s;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		web_settings_put(*context);
+		return;
+	}
+	web_refresh(h->web, clock_monotonic_ns());
+	s = web_settings_get(h->web);
+	*context = s;
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (s->tls && info)
+		web_tls_apply(s->tls, info->tls_session);
+}
+
+/* libmicrohttpd wants to know where certificates come from before it starts; a connection that got none has none. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *ca, int ca_count,
+			  const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
+			  gnutls_pcert_st **chain, unsigned int *chain_len, gnutls_privkey_t *key)
+{
+	(void)session;
+	(void)ca;
+	(void)ca_count;
+	(void)algorithms;
+	(void)algorithm_count;
+	(void)chain;
+	(void)chain_len;
+	(void)key;
+	return -1;
+}
+
+static bool has_tls(const struct httpd *h)
+{
+	return h->web && web_settings(h->web)->tls;
+}
+
 /* Signals stay with the threads of the agent: the listener's thread inherits an all-blocked mask. */
 static struct MHD_Daemon *start_daemon(struct httpd *h, int fd)
 {
+	const struct MHD_OptionItem web[] = {
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, h },
+		/* Without TLS the list ends here. */
+		{ has_tls(h) ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+		  (void *)(intptr_t)no_certificate },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	unsigned int flags = MHD_USE_AUTO_INTERNAL_THREAD | (has_tls(h) ? MHD_USE_TLS : 0);
 	struct MHD_Daemon *daemon;
 	sigset_t all, old;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, on_request, h,
-				  MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				  (unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				  (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-				  (unsigned int)CONNECTION_TIMEOUT, MHD_OPTION_END);
+	daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
+				  MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CONNECTION_TIMEOUT,
+				  MHD_OPTION_ARRAY, h->web ? web : &web[2], MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return daemon;
 }
 
 /* Returns 0 or a negative errno, logged. */
-static int start(struct httpd *h, const char *address)
+static int start(struct httpd *h, const struct httpd_config *config)
 {
-	int fd = listen_open(address);
+	int fd;
 
+	if (config->web_config) {
+		h->web = web_open(config->web_config);
+		if (!h->web)
+			return -errno;
+	}
+	fd = listen_open(config->listen);
 	if (fd < 0)
 		return fd;
 	h->port = listen_port(fd);
@@ -240,7 +349,7 @@ static int start(struct httpd *h, const char *address)
 		return 0;
 	log_error(
 		"cannot start the HTTP listener on %s: out of memory or threads; raise the agent's limits",
-		address);
+		config->listen);
 	return -ENOMEM;
 }
 
@@ -251,10 +360,12 @@ struct httpd *httpd_new(const struct httpd_config *config, const struct httpd_op
 
 	if (!err) {
 		*h = (struct httpd){ .ops = *ops, .ctx = ctx };
-		err = start(h, config->listen);
+		err = start(h, config);
 	}
 	if (!err)
 		return h;
+	if (h)
+		web_free(h->web);
 	free(h);
 	errno = -err;
 	return NULL;
@@ -265,10 +376,16 @@ void httpd_free(struct httpd *h)
 	if (!h)
 		return;
 	MHD_stop_daemon(h->daemon);
+	web_free(h->web);
 	free(h);
 }
 
 uint16_t httpd_port(const struct httpd *h)
 {
 	return h->port;
+}
+
+const char *httpd_scheme(const struct httpd *h)
+{
+	return has_tls(h) ? "https" : "http";
 }

@@ -11,6 +11,7 @@
 struct httpd_config {
 	const char
 		*listen; /* "127.0.0.1:9464", "[::1]:9464", ":9464" (all addresses); port 0: any */
+	const char *web_config; /* file of the exporter toolkit: TLS, users, headers; NULL: none */
 };
 
 struct httpd_ops {
@@ -24,10 +25,14 @@ struct httpd_ops {
 
 struct httpd;
 
-/* NULL with errno set, after logging the reason (address in use: which option changes it). ops is copied. */
+/*
+ * NULL with errno set, after logging the reason (address in use: which option changes it). ops is copied. Where the web
+ * configuration names users, every page but /healthz asks for one of them.
+ */
 struct httpd *httpd_new(const struct httpd_config *config, const struct httpd_ops *ops, void *ctx);
 /* Waits for the answers under way. */
 void httpd_free(struct httpd *h);
 uint16_t httpd_port(const struct httpd *h);
+const char *httpd_scheme(const struct httpd *h); /* "http" or "https" */
 
 #endif

@@ -105,6 +105,13 @@ static int open_socket(const struct address *a, bool both_families)
 	return err;
 }
 
+int listen_check(const char *address)
+{
+	struct address a;
+
+	return parse_address(address, &a) ? -EINVAL : 0;
+}
+
 int listen_open(const char *address)
 {
 	struct address a;

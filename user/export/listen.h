@@ -11,6 +11,8 @@
  * descriptor, or a negative errno after logging what is wrong and which option changes it.
  */
 int listen_open(const char *address);
+/* Whether it is such an address: 0 or -EINVAL. */
+int listen_check(const char *address);
 /* The bound port, host byte order; 0 when the socket is not an internet socket. */
 uint16_t listen_port(int fd);
 

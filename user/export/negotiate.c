@@ -12,26 +12,39 @@ enum match {
 	MATCH_EXACT,
 };
 
+/* A parameter that tells variants of a media type apart: a range that names it must name one of these. */
+struct parameter {
+	const char *name;
+	const char *values[3];
+};
+
 static const struct format {
 	const char *media_type, *type_wildcard;
-	const char *versions
-		[3]; /* that this format satisfies; a range without version is satisfied too */
+	struct parameter parameters[2];
 	const char *content_type;
 } formats[] = {
 	[EXPOSITION_TEXT] = {
 		.media_type = "text/plain",
 		.type_wildcard = "text/*",
-		.versions = { "0.0.4" },
+		.parameters = { { "version", { "0.0.4" } } },
 		.content_type = "text/plain; version=0.0.4; charset=utf-8",
 	},
 	[EXPOSITION_OPENMETRICS] = {
 		.media_type = "application/openmetrics-text",
 		.type_wildcard = "application/*",
-		.versions = { "1.0.0", "0.0.1" },
+		.parameters = { { "version", { "1.0.0", "0.0.1" } } },
 		.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
 	},
+	[EXPOSITION_PROTOBUF] = {
+		.media_type = "application/vnd.google.protobuf",
+		.type_wildcard = "application/*",
+		.parameters = { { "proto", { "io.prometheus.client.MetricFamily" } },
+				{ "encoding", { "delimited" } } },
+		.content_type = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+	},
 };
-#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+#define FORMATS	   (sizeof(formats) / sizeof(formats[0]))
+#define PARAMETERS (sizeof(formats[0].parameters) / sizeof(formats[0].parameters[0]))
 
 static enum match match_format(const struct format *f, const struct accept_item *item)
 {
@@ -41,12 +54,10 @@ static enum match match_format(const struct format *f, const struct accept_item 
 		return MATCH_TYPE;
 	if (!accept_is(item, f->media_type))
 		return MATCH_NONE;
-	if (!item->version)
-		return MATCH_EXACT;
-	for (const char *const *v = f->versions; *v; v++)
-		if (accept_version_is(item, *v))
-			return MATCH_EXACT;
-	return MATCH_NONE;
+	for (size_t i = 0; i < PARAMETERS && f->parameters[i].name; i++)
+		if (!accept_parameter_in(item, f->parameters[i].name, f->parameters[i].values))
+			return MATCH_NONE;
+	return MATCH_EXACT;
 }
 
 /* What one header says about one format: the most specific range decides (RFC 9110, 12.5.1). */

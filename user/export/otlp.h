@@ -34,7 +34,7 @@ bool otlp_exports(const struct otlp *o, enum otlp_signal signal);
  * counted. resource describes r->server (NULL: the agent's own is used).
  */
 void otlp_record(struct otlp *o, const struct request_record *r, struct resource *resource);
-/* Sends what is queued and the last metrics, for at most 5 seconds; the rest is counted as dropped. */
+/* Sends what is queued and the last metrics, for at most 5 seconds; the rest is counted as dropped. NULL: nothing. */
 void otlp_free(struct otlp *o);
 
 #endif

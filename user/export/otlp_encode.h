@@ -37,6 +37,9 @@ struct kept_record {
 int otlp_encode_traces(struct buf *out, const struct kept_record *const *records, size_t count);
 int otlp_encode_logs(struct buf *out, const struct kept_record *const *records, size_t count);
 
+/* How many spans a sampled request makes: its own, and one for each phase that is known. */
+size_t otlp_span_count(const struct request_record *r);
+
 /* The answer of a collector: Export<Signal>ServiceResponse. Returns 0, or -EBADMSG for what is no such message. */
 struct otlp_partial {
 	int64_t rejected;

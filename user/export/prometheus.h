@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prometheus text 0.0.4 and OpenMetrics 1.0.0 from a snapshot. */
+/* What Prometheus scrapes, from a snapshot: text 0.0.4, OpenMetrics 1.0.0, or protobuf with native histograms. */
 #ifndef EXPORT_PROMETHEUS_H
 #define EXPORT_PROMETHEUS_H
 
@@ -9,6 +9,7 @@
 enum exposition {
 	EXPOSITION_TEXT,	/* text/plain; version=0.0.4 */
 	EXPOSITION_OPENMETRICS, /* application/openmetrics-text; version=1.0.0 */
+	EXPOSITION_PROTOBUF,	/* application/vnd.google.protobuf; encoding=delimited */
 };
 
 /* The format to answer an Accept header with (NULL: none sent), by q-values; unknown -> text. */

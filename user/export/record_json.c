@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
+#include "export/json_value.h"
 
 #define SCHEMA_VERSION 1
 
@@ -27,35 +25,17 @@ static json_t *count(int64_t n)
 	return n >= 0 ? json_integer(n) : json_null();
 }
 
-static json_t *seconds(double s)
-{
-	return isnan(s) ? json_null() : json_real(s);
-}
-
 static json_t *truth(int value)
 {
 	return value < 0 ? json_null() : json_boolean(value);
 }
 
-/* RFC 3339, UTC, nanoseconds. */
-static json_t *wall_time(uint64_t ns)
-{
-	time_t t = ns / NSEC_PER_SEC;
-	char date[32], whole[48];
-	struct tm tm;
-
-	if (!ns || !gmtime_r(&t, &tm) || !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm))
-		return json_null();
-	snprintf(whole, sizeof(whole), "%s.%09uZ", date, (unsigned int)(ns % NSEC_PER_SEC));
-	return json_string(whole);
-}
-
 static json_t *itl(const struct request_record *r)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "count",
-			 count(r->itl ? (int64_t)r->itl->count : -1), "min", seconds(r->itl_min_s),
-			 "p50", seconds(r->itl_p50_s), "p99", seconds(r->itl_p99_s), "max",
-			 seconds(r->itl_max_s));
+			 count(r->itl ? (int64_t)r->itl->count : -1), "min",
+			 json_number(r->itl_min_s), "p50", json_number(r->itl_p50_s), "p99",
+			 json_number(r->itl_p99_s), "max", json_number(r->itl_max_s));
 }
 
 static json_t *phases(const struct request_record *r)
@@ -63,15 +43,16 @@ static json_t *phases(const struct request_record *r)
 	json_t *o = json_object();
 
 	for (enum phase p = 0; p < PHASE_MAX; p++)
-		json_object_set_new(o, phase_name(p), seconds(r->phase_s[p]));
+		json_object_set_new(o, phase_name(p), json_number(r->phase_s[p]));
 	return o;
 }
 
 static json_t *net(const struct request_record *r)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "retransmits", count(r->retransmits),
-			 "srtt_s", seconds(r->srtt_s), "send_stall_s", seconds(r->send_stall_s),
-			 "accept_wait_s", seconds(r->accept_wait_s), "bytes_after_close",
+			 "srtt_s", json_number(r->srtt_s), "send_stall_s",
+			 json_number(r->send_stall_s), "accept_wait_s",
+			 json_number(r->accept_wait_s), "bytes_after_close",
 			 count(r->bytes_after_close));
 }
 
@@ -115,10 +96,10 @@ static void put_request(json_t *o, const struct request_record *r)
 
 static void put_numbers(json_t *o, const struct request_record *r)
 {
-	put(o, "duration_s", seconds(r->duration_s));
-	put(o, "ttft_s", seconds(r->ttft_s));
-	put(o, "time_to_headers_s", seconds(r->time_to_headers_s));
-	put(o, "tpot_s", seconds(r->tpot_s));
+	put(o, "duration_s", json_number(r->duration_s));
+	put(o, "ttft_s", json_number(r->ttft_s));
+	put(o, "time_to_headers_s", json_number(r->time_to_headers_s));
+	put(o, "tpot_s", json_number(r->tpot_s));
 	put(o, "itl_s", itl(r));
 	put(o, "events", count(r->events));
 	put(o, "content_events", count(r->content_events));
@@ -131,7 +112,7 @@ static void put_numbers(json_t *o, const struct request_record *r)
 	put(o, "bytes_out", count(r->bytes_out));
 	put(o, "phases_s", phases(r));
 	put(o, "net", net(r));
-	put(o, "gpu_s", seconds(r->gpu_s));
+	put(o, "gpu_s", json_number(r->gpu_s));
 	put(o, "gpu_source", text(r->gpu_source));
 }
 
@@ -146,7 +127,7 @@ void record_json_write(struct buf *out, const struct request_record *r)
 	json_t *o = json_object();
 
 	put(o, "schema", json_integer(SCHEMA_VERSION));
-	put(o, "time", wall_time(r->time_ns));
+	put(o, "time", json_wall_time(r->time_ns));
 	put_server(o, r);
 	put_request(o, r);
 	put_numbers(o, r);

@@ -22,7 +22,7 @@ struct gpu_latency *gpu_latency_new(struct registry *r)
 		return NULL;
 	l->registry = r;
 	l->seen = fold_new();
-	if (l->seen && !hist_init(&l->hist, metric_family(M_GPU_IOCTL_DURATION)->bounds))
+	if (l->seen && !hist_init(&l->hist, registry_bounds(r, M_GPU_IOCTL_DURATION)))
 		return l;
 	fold_free(l->seen);
 	free(l);

@@ -21,8 +21,9 @@ struct kube_config {
 
 struct kube_stats {
 	uint64_t pods;	   /* known now */
-	uint64_t requests; /* lists asked for */
-	uint64_t failures; /* of them without a usable answer */
+	uint64_t requests; /* pages of lists asked for */
+	uint64_t failures; /* lists without a usable answer */
+	uint64_t left_out; /* of the latest list: what the table has no room for */
 };
 
 struct kube;
@@ -30,7 +31,10 @@ struct kube;
 /* NULL with errno set: ENOENT where this is no pod and no API was named. */
 struct kube *kube_new(const struct kube_config *config);
 void kube_free(struct kube *k);
-/* false: not known (yet); the next list is then asked for soon. Either id may be "". */
+/*
+ * false: not known (yet); the next list is then asked for soon, some times for each id. Either id may be "". container_name is
+ * "" where only the pod is known: the container is none of Kubernetes'.
+ */
 bool kube_identify(struct kube *k, const char *container_id, const char *pod_uid,
 		   struct k8s_identity *out);
 void kube_get_stats(struct kube *k, struct kube_stats *out);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/suggest.h"
 #include "metric/bounds.h"
 #include "metric/registry.h"
 
@@ -29,4 +32,22 @@ static const struct metric_family families[M_MAX] = {
 const struct metric_family *metric_family(enum metric_id id)
 {
 	return &families[id];
+}
+
+enum metric_id metric_named(const char *name)
+{
+	for (enum metric_id id = 0; id < M_MAX; id++)
+		if (!strcmp(name, families[id].otlp_name) || !strcmp(name, families[id].prom_name))
+			return id;
+	return M_MAX;
+}
+
+static const char *name_of(size_t i)
+{
+	return i < M_MAX ? families[i].prom_name : families[i - M_MAX].otlp_name;
+}
+
+const char *metric_near(const char *name)
+{
+	return suggest(name, name_of, 2 * M_MAX);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "metric/families.h"
 #include "metric/series.h"
 
 /* The cardinality limit of the OpenTelemetry metrics SDK (specification/metrics/sdk.md), overflow series included. */
@@ -15,6 +16,7 @@ struct registry {
 	pthread_mutex_t lock;
 	size_t max_series;
 	uint64_t start_ns; /* wall clock */
+	struct families *catalogue;
 	struct series_set sets[M_MAX];
 	struct owner *owners; /* uthash by id */
 };
@@ -25,14 +27,16 @@ struct registry *registry_new(const struct registry_config *config)
 
 	if (!r)
 		return NULL;
-	if (pthread_mutex_init(&r->lock, NULL)) {
+	r->catalogue = families_new(config->extra, config->extra_count);
+	if (!r->catalogue || pthread_mutex_init(&r->lock, NULL)) {
+		families_put(r->catalogue);
 		free(r);
 		return NULL;
 	}
 	r->max_series = config->max_series ? config->max_series : MAX_SERIES_DEFAULT;
 	r->start_ns = clock_wall_ns(clock_monotonic_ns());
 	for (int id = 0; id < M_MAX; id++)
-		r->sets[id].family = metric_family(id);
+		r->sets[id].family = families_at(r->catalogue, id);
 	return r;
 }
 
@@ -53,8 +57,14 @@ void registry_free(struct registry *r)
 		series_set_free(&r->sets[id]);
 	HASH_ITER(hh, r->owners, o, next)
 		drop_owner(r, o);
+	families_put(r->catalogue);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
+}
+
+const struct hist_bounds *registry_bounds(const struct registry *r, enum metric_id id)
+{
+	return r->sets[id].family->bounds;
 }
 
 /* Locks the registry for one measurement. NULL: not stored, and counted. Either way unlock() follows. */
@@ -217,7 +227,7 @@ struct snapshot *registry_snapshot(struct registry *r)
 	struct snapshot *s;
 
 	pthread_mutex_lock(&r->lock);
-	s = snapshot_new(r->sets, r->owners, r->start_ns);
+	s = snapshot_new(r->catalogue, r->sets, r->owners, r->start_ns);
 	unlock(r);
 	return s;
 }

@@ -43,15 +43,35 @@ struct metric_family {
 };
 
 const struct metric_family *metric_family(enum metric_id id);
+/* By its OTLP or its Prometheus name; M_MAX: there is no such family. */
+enum metric_id metric_named(const char *name);
+/* The family's name that somebody may have had in mind; NULL: none is near. */
+const char *metric_near(const char *name);
+
+/* A boundary that a histogram gets beside the catalogue's, above 0: what an SLO asks about must be one. */
+struct extra_boundary {
+	enum metric_id id; /* of a histogram */
+	double le;
+};
+
+#define BOUNDARY_ERROR_MAX 256
+/* "METRIC=BOUNDARY", as the configuration says it. 0, or -EINVAL with what is wrong in `error`. */
+int extra_boundary_parse(const char *text, struct extra_boundary *out,
+			 char error[BOUNDARY_ERROR_MAX]);
 
 struct registry_config {
-	size_t max_series; /* per family; 0: 2000 */
+	size_t max_series;		    /* per family; 0: 2000 */
+	const struct extra_boundary *extra; /* read by registry_new() only */
+	size_t extra_count;
 };
 
 struct registry;
 
 struct registry *registry_new(const struct registry_config *config); /* NULL: out of memory */
 void registry_free(struct registry *r);
+
+/* What a struct hist must be made with to be merged into this family; lives as long as r. NULL: it is no histogram. */
+const struct hist_bounds *registry_bounds(const struct registry *r, enum metric_id id);
 
 /*
  * values: one per label of the family, in its order; NULL or "" means the label is absent. owner: the server id whose
@@ -99,7 +119,7 @@ struct snapshot_series {
 };
 
 struct snapshot_family {
-	const struct metric_family *family;
+	const struct metric_family *family; /* with the boundaries that its series have */
 	struct snapshot_series *series;
 	size_t count;
 };
@@ -110,7 +130,8 @@ struct snapshot_owner {
 };
 
 struct snapshot {
-	uint64_t time_ns; /* wall clock */
+	uint64_t time_ns;	    /* wall clock */
+	struct families *catalogue; /* holds what families[].family and the boundaries point to */
 	struct snapshot_family families[M_MAX];
 	struct snapshot_owner
 		*owners; /* ascending by id; the agent's own (0) first, where it is described */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static int wanted(const struct attribute *a)
 {
 	return !a->text || *a->text;
@@ -28,6 +30,7 @@ static const char *copy_text(char **at, const char *text)
 	if (!text)
 		return NULL;
 	*at = stpcpy(copy, text) + 1;
+	utf8_repair(copy);
 	return copy;
 }
 

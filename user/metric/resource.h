@@ -21,7 +21,10 @@ struct resource {
 	struct attribute attributes[];
 };
 
-/* Copies keys and texts; attributes whose text is "" are left out. One reference. NULL: out of memory. */
+/*
+ * Copies keys and texts, '?' for each byte that is no UTF-8, as series do; attributes whose text is "" are left out. One
+ * reference. NULL: out of memory.
+ */
 struct resource *resource_new(const struct attribute *attributes, size_t count);
 /* From any thread. NULL is passed through. */
 struct resource *resource_get(struct resource *r);

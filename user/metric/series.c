@@ -7,29 +7,10 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 /* All label values of one series. The callers cut theirs at 128 to 256 bytes; what is longer than this overflows. */
 #define KEY_MAX 4096
-
-/* Length of the UTF-8 sequence at s, which ends in NUL; 0: not well-formed (RFC 3629, section 4). */
-static size_t utf8_sequence(const unsigned char *s)
-{
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90))
-		return 0; /* overlong */
-	if ((s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0; /* surrogate; above U+10FFFF */
-	return len;
-}
 
 /*
  * Copies one label value with its NUL; returns the bytes written or -E2BIG. One byte that is not UTF-8 (an environment
@@ -37,20 +18,19 @@ static size_t utf8_sequence(const unsigned char *s)
  */
 static ssize_t copy_value(char *dst, size_t room, const char *value)
 {
-	const unsigned char *s = (const unsigned char *)value;
 	size_t n = 0;
 
-	while (*s) {
-		size_t len = utf8_sequence(s);
+	while (*value) {
+		size_t len = utf8_sequence(value);
 
 		if (n + 5 > room) /* the longest sequence and the NUL */
 			return -E2BIG;
 		if (!len)
 			dst[n++] = '?';
 		else
-			memcpy(dst + n, s, len);
+			memcpy(dst + n, value, len);
 		n += len;
-		s += len ? len : 1;
+		value += len ? len : 1;
 	}
 	if (n == room)
 		return -E2BIG;

@@ -13,6 +13,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "metric/families.h"
 #include "metric/hist.h"
 #include "metric/registry.h"
 
@@ -66,7 +67,7 @@ struct owner {
  * A deep copy of all sets; tokscope_series_dropped_total is made from their `dropped`. owners: uthash head. NULL: out of
  * memory.
  */
-struct snapshot *snapshot_new(const struct series_set sets[M_MAX], const struct owner *owners,
-			      uint64_t start_ns);
+struct snapshot *snapshot_new(struct families *catalogue, const struct series_set sets[M_MAX],
+			      const struct owner *owners, uint64_t start_ns);
 
 #endif

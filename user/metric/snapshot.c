@@ -116,8 +116,8 @@ const struct resource *snapshot_resource(const struct snapshot *s, uint32_t owne
 	return o ? o->resource : NULL;
 }
 
-struct snapshot *snapshot_new(const struct series_set sets[M_MAX], const struct owner *owners,
-			      uint64_t start_ns)
+struct snapshot *snapshot_new(struct families *catalogue, const struct series_set sets[M_MAX],
+			      const struct owner *owners, uint64_t start_ns)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
 	int err;
@@ -125,6 +125,7 @@ struct snapshot *snapshot_new(const struct series_set sets[M_MAX], const struct 
 	if (!s)
 		return NULL;
 	s->time_ns = clock_wall_ns(clock_monotonic_ns());
+	s->catalogue = families_get(catalogue);
 	err = copy_owners(s, owners);
 	for (int id = 0; id < M_MAX && !err; id++) {
 		s->families[id].family = sets[id].family;
@@ -151,6 +152,7 @@ void snapshot_free(struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->owner_count; i++)
 		resource_put(s->owners[i].resource);
+	families_put(s->catalogue);
 	free(s->owners);
 	free(s);
 }

@@ -72,7 +72,7 @@ void observer_free(struct observer *o)
 
 /* ------------------------------------------------------------------ labels */
 
-/* The texts are those of s, which outlives its entry: observer_retire() comes first. */
+/* The texts are those of s, also when they change; s outlives its entry: observer_retire() comes first. */
 static struct observed *observed(struct observer *o, const struct server *s)
 {
 	struct observed *e = NULL;
@@ -255,6 +255,22 @@ static void flush(struct observer *o, struct observed *s)
 	}
 }
 
+/*
+ * What an instrumented client would have told. Without an error type a request counts as a success there, so that what was
+ * aborted or ended unseen stays out.
+ */
+static void observe_as_client(struct measurement *m, const struct request_record *r)
+{
+	if (r->outcome == OUTCOME_OK || r->outcome == OUTCOME_ERROR)
+		distribute(m, M_CLIENT_OPERATION_DURATION, OWN(r->error_type), r->duration_s);
+	if (r->token_source == TOKENS_NONE || r->token_source == TOKENS_EVENTS)
+		return;
+	if (r->input_tokens >= 0)
+		distribute(m, M_CLIENT_TOKEN_USAGE, OWN("input"), r->input_tokens);
+	if (r->output_tokens >= 0)
+		distribute(m, M_CLIENT_TOKEN_USAGE, OWN("output"), r->output_tokens);
+}
+
 void observer_finished(struct observer *o, const struct request_record *r)
 {
 	struct measurement m;
@@ -270,6 +286,8 @@ void observer_finished(struct observer *o, const struct request_record *r)
 	observe_times(&m, r);
 	observe_tokens(&m, r);
 	observe_net(&m, r);
+	if (o->config.gen_ai_client)
+		observe_as_client(&m, r);
 }
 
 /* ------------------------------------------------------------------ events and gauges */

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "metric/registry.h"
 #include "track/conn.h"
 
 /* ------------------------------------------------------------------ gauges */
@@ -136,7 +135,7 @@ static void content_of_choice(struct request *rq, unsigned int choice, uint64_t 
 	rq->choice_ns[choice] = now;
 	if (!(rq->choices & 1u << choice))
 		return;
-	if (!rq->itl_ready && hist_init(&rq->itl, metric_family(M_INTER_TOKEN_LATENCY)->bounds)) {
+	if (!rq->itl_ready && hist_init(&rq->itl, rq->conn->tracker->config.itl_bounds)) {
 		stats->no_memory++;
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "metric/registry.h"
 #include "track/conn.h"
 
 /* 16384 connections of 4 to 10 KiB while a request is open, 0.5 KiB else: more than any server here accepts. */
@@ -54,6 +55,8 @@ struct tracker *tracker_new(const struct tracker_config *config, const struct tr
 		t->config.max_connections = CONNECTIONS_MAX;
 	if (!t->config.max_pipelined)
 		t->config.max_pipelined = PIPELINED_MAX;
+	if (!t->config.itl_bounds)
+		t->config.itl_bounds = metric_family(M_INTER_TOKEN_LATENCY)->bounds;
 	t->ops = ops;
 	t->ctx = ctx;
 	return t;

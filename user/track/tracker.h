@@ -20,6 +20,8 @@ struct tracker_config {
 	size_t max_connections; /* 0: 16384; the least recently used is evicted, counted */
 	size_t max_pipelined;	/* 0: 32 open requests on one connection */
 	uint64_t tick_ns; /* the kernel's tick (jiffy); 0: unknown, then send stalls are too */
+	/* Of the records' itl; must outlive the tracker. NULL: the catalogue's. */
+	const struct hist_bounds *itl_bounds;
 };
 
 /* Why a stream is not parsed, or not wholly: label of tokscope_streams_unparsed_total. */
