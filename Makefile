@@ -135,6 +135,14 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $$(foreach l,$$(call upto,$$(
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(SANFLAGS) $^ -lcmocka $(LIBS) -o $@
 
+# A fake of NVIDIA's management library, for tests.
+FAKE_NVML := $(BUILD)/tests/nvml/libnvidia-ml.so.1
+$(FAKE_NVML): tests/nvml/fake_nvml.c
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE -Wno-missing-prototypes -fPIC -shared $< -o $@
+$(BUILD)/tests/unit/gpu_nvml $(BUILD)/tests/unit/gpu_nvml_thread: | $(FAKE_NVML)
+
 .PHONY: unit
 unit: $(UNIT)
 # `make unit-wire` builds and runs the unit tests of one layer.
@@ -261,7 +269,7 @@ VM_SPECS = $(foreach t,$(call pick,vm_6.1),"$(t)=tests/vm/matrix --fast") \
 	$(foreach t,$(call pick,vm_outcome),"$(t)=/usr/bin/python3 -B tests/vm/test_outcome.py")
 E2E_SPECS = $(foreach t,$(call pick,$(wildcard tests/e2e/test_*.py)),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
 
-run-tests: targets $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
+run-tests: targets $(FAKE_NVML) $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
 	$(Q)tools/fetch_llama $(BUILD)/llama || true
 	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS) $(VM_SPECS)
 

@@ -4,11 +4,12 @@
  * registers of a call (rdi, rsi, rdx on x86-64; x0, x1, x2 on arm64), so that bpf/ needs no argument parser.
  *
  *   activity(const struct tks_cupti_record *records, u32 count, u32 version)     at most TKS_CUPTI_BATCH records
- *   kernel_name(u32 id, const char *name, u32 length)    once an id, and all again when its semaphore goes up
+ *   kernel_name(u32 id, const char *name, u32 length)    once an id, and all again when its semaphore goes up and each minute
  *   device(const struct tks_cupti_device *)              once a device, and all again likewise
  *   status(const struct tks_cupti_status *)              about every 10 s, and at every change of state
  *
- * Probes that never fire are commands: whoever attaches to them raises their semaphore, which the library looks at.
+ * Probes that never fire are commands: whoever attaches to them raises their semaphore, which the library looks at twice a
+ * second.
  *
  *   want_activity    records are wanted; without it buffers are recycled unparsed
  *   release          give CUPTI up, so that another profiler may have it
@@ -49,10 +50,10 @@ enum tks_cupti_memcpy {
 };
 
 struct tks_cupti_record {
-	__u8 kind;		/* enum tks_cupti_kind */
-	__u8 sub;		/* enum tks_cupti_memcpy; of an overhead its kind, cut to a byte */
-	__u16 device;		/* CUPTI's ordinal in this process */
-	__u32 correlation;	/* of the launch */
+	__u8 kind;	   /* enum tks_cupti_kind */
+	__u8 sub;	   /* enum tks_cupti_memcpy; of an overhead its number among CUPTI's own */
+	__u16 device;	   /* CUPTI's ordinal in this process */
+	__u32 correlation; /* of the launch */
 	__u64 start_ns, end_ns; /* CLOCK_MONOTONIC */
 	__u64 bytes;		/* memcpy, memset; kernels: number of blocks of the grid */
 	__u64 graph_node;	/* node-level kernels; else 0 */
@@ -83,7 +84,8 @@ enum tks_cupti_state {
 	TKS_CUPTI_RELEASED = 4,	  /* given up on request */
 	TKS_CUPTI_STOOD_DOWN = 5, /* the watchdog ended it; `reason` says why */
 	TKS_CUPTI_ABSENT = 6,	  /* no usable libcupti; `result` is its error, 0: not found */
-	TKS_CUPTI_DISABLED = 7,	  /* TOKSCOPE_CUPTI_DISABLE */
+	TKS_CUPTI_DISABLED =
+		7, /* by TOKSCOPE_CUPTI_DISABLE=1: not told, as the library then does nothing at all */
 };
 
 enum tks_cupti_reason {
@@ -110,8 +112,9 @@ struct tks_cupti_status {
 	__u64 buffers_refused; /* no buffer could be given */
 	__u64 cpu_ns;	       /* of the library's own threads */
 	__u64 overhead_ns;     /* as CUPTI tells of itself */
+	__u64 names_lost;      /* kernels told without a name, as there was no room for it */
 };
-TKS_STATIC_ASSERT(sizeof(struct tks_cupti_status) == 88, "tks_cupti_status is wire format");
+TKS_STATIC_ASSERT(sizeof(struct tks_cupti_status) == 96, "tks_cupti_status is wire format");
 
 /* Ring buffer records. h.time_ns is the time of the probe's hit. */
 struct tks_cupti_activity {

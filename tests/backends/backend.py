@@ -56,12 +56,6 @@ class Backend(h.Server):
             self.__exit__()
             raise
 
-    def _ready(self, path):
-        try:
-            return self._accepts() and (not path or h.exchange(self, h.get(path)).status == 200)
-        except (OSError, ValueError, IndexError):
-            return False
-
     def json(self, path, **query):
         """What it answers to a GET; None where that is not 200."""
         answer = h.exchange(self, h.get(f"{path}?{urllib.parse.urlencode(query)}"))

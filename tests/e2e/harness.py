@@ -235,6 +235,12 @@ class Server:
         except OSError:
             return False
 
+    def _ready(self, path):
+        try:
+            return self._accepts() and (not path or exchange(self, get(path)).status == 200)
+        except (OSError, ValueError, IndexError):
+            return False
+
     @property
     def pid(self):
         return self.process.pid

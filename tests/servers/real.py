@@ -46,12 +46,6 @@ class RealServer(h.Server):
             self.__exit__()
             raise
 
-    def _ready(self, path):
-        try:
-            return self._accepts() and (not path or h.exchange(self, h.get(path)).status == 200)
-        except (OSError, ValueError, IndexError):
-            return False
-
     def pids(self):
         """Every process of the server, the first is the one that was started."""
         out = subprocess.run(["ps", "-o", "pid=", "-s", str(self.pid)], stdout=subprocess.PIPE, check=False).stdout

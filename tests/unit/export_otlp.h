@@ -80,32 +80,10 @@ static inline const otlp_any_value *find_attribute(otlp_key_value **items, size_
 /* Nothing is known of it but the method. */
 static inline struct kept_record unknown_record(void)
 {
-	struct kept_record k = { .record = { .duration_s = NAN,
-					     .ttft_s = NAN,
-					     .time_to_headers_s = NAN,
-					     .tpot_s = NAN,
-					     .itl_min_s = NAN,
-					     .itl_p50_s = NAN,
-					     .itl_p99_s = NAN,
-					     .itl_max_s = NAN,
-					     .events = -1,
-					     .content_events = -1,
-					     .input_tokens = -1,
-					     .output_tokens = -1,
-					     .cached_tokens = -1,
-					     .wasted_tokens = -1,
-					     .retransmits = -1,
-					     .srtt_s = NAN,
-					     .send_stall_s = NAN,
-					     .accept_wait_s = NAN,
-					     .bytes_after_close = -1,
-					     .gpu_s = NAN,
-					     .stream = -1,
-					     .trace_flags = -1,
-					     .method = HTTP1_POST } };
+	struct kept_record k = { 0 };
 
-	for (int p = 0; p < PHASE_MAX; p++)
-		k.record.phase_s[p] = k.record.phase_start_s[p] = NAN;
+	request_record_init(&k.record);
+	k.record.method = HTTP1_POST;
 	return k;
 }
 

@@ -12,31 +12,10 @@
 
 static struct request_record unknown(void)
 {
-	struct request_record r = { .duration_s = NAN,
-				    .ttft_s = NAN,
-				    .time_to_headers_s = NAN,
-				    .tpot_s = NAN,
-				    .itl_min_s = NAN,
-				    .itl_p50_s = NAN,
-				    .itl_p99_s = NAN,
-				    .itl_max_s = NAN,
-				    .events = -1,
-				    .content_events = -1,
-				    .input_tokens = -1,
-				    .output_tokens = -1,
-				    .cached_tokens = -1,
-				    .wasted_tokens = -1,
-				    .retransmits = -1,
-				    .srtt_s = NAN,
-				    .send_stall_s = NAN,
-				    .accept_wait_s = NAN,
-				    .bytes_after_close = -1,
-				    .gpu_s = NAN,
-				    .stream = -1,
-				    .method = HTTP1_POST };
+	struct request_record r;
 
-	for (int p = 0; p < PHASE_MAX; p++)
-		r.phase_s[p] = NAN;
+	request_record_init(&r);
+	r.method = HTTP1_POST;
 	return r;
 }
 

@@ -80,12 +80,14 @@ static void test_names(void **state)
 	}
 }
 
+/* UCUM units and the words they become. */
+static const char *const words[][2] = { { "s", "_seconds" }, { "By", "_bytes" },
+					{ "W", "_watts" },   { "Cel", "_celsius" },
+					{ "Hz", "_hertz" },  { "1", "_ratio" } };
+#define WORDS (sizeof(words) / sizeof(words[0]))
+
 static void test_units(void **state)
 {
-	static const char *const words[][2] = { { "s", "_seconds" },
-						{ "By", "_bytes" },
-						{ "1", "_ratio" } };
-
 	(void)state;
 	for (int id = 0; id < M_MAX; id++) {
 		const struct metric_family *f = metric_family(id);
@@ -94,7 +96,7 @@ static void test_units(void **state)
 		bool known = !n || (f->unit[0] == '{' && f->unit[n - 1] == '}');
 
 		base_name(f, base, sizeof(base));
-		for (size_t i = 0; i < 3; i++) {
+		for (size_t i = 0; i < WORDS; i++) {
 			assert_int_equal(ends_in(base, words[i][1]), !strcmp(f->unit, words[i][0]));
 			known |= !strcmp(f->unit, words[i][0]);
 		}
@@ -122,13 +124,13 @@ static void flatten(const char *name, char *out)
  */
 static void translate(const struct metric_family *f, char out[160])
 {
-	static const char *const words[][2] = { { "s", "_seconds" }, { "By", "_bytes" } };
-	const char *word = !strcmp(f->unit, "1") && f->type == METRIC_GAUGE ? "_ratio" : "";
+	const char *word = "";
 
 	assert_true(strlen(f->otlp_name) < 128);
 	flatten(f->otlp_name, out);
-	for (size_t i = 0; i < 2; i++)
-		if (!strcmp(f->unit, words[i][0]))
+	for (size_t i = 0; i < WORDS; i++)
+		if (!strcmp(f->unit, words[i][0]) &&
+		    (strcmp(f->unit, "1") || f->type == METRIC_GAUGE))
 			word = words[i][1];
 	if (!ends_in(out, word))
 		strcat(out, word);
@@ -202,25 +204,32 @@ static void test_attributes(void **state)
 	}
 }
 
+/* dcgm-exporter's labels, as it writes them: tokscope_gpu_info joins to its series. */
+static bool is_of_dcgm(const char *label)
+{
+	return !strcmp(label, "UUID") || !strcmp(label, "GPU_I_ID") ||
+	       !strcmp(label, "GPU_I_PROFILE");
+}
+
 /* tokscope's own labels are single words, the same in OTLP; what is put together is a convention's, with its name there. */
 static void test_labels_are_known(void **state)
 {
-	static const char *const words[] = { "outcome",	 "phase",   "source",  "reason", "kind",
-					     "stage",	 "state",   "probe",   "device", "command",
-					     "gpu",	 "class",   "program", "family", "signal",
-					     "decision", "version", "backend" };
+	static const char *const own[] = { "outcome",  "phase",	  "source",  "reason", "kind",
+					   "stage",    "state",	  "probe",   "device", "command",
+					   "gpu",      "class",	  "program", "family", "signal",
+					   "decision", "version", "backend", "clock",  "xid" };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		assert_true(is_used(words[i]));
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		assert_true(is_used(own[i]));
 	for (int id = 0; id < M_MAX; id++) {
 		const struct metric_family *f = metric_family(id);
 
 		for (size_t i = 0; i < f->label_count; i++) {
-			bool known = is_attribute(f->labels[i]);
+			bool known = is_attribute(f->labels[i]) || is_of_dcgm(f->labels[i]);
 
-			for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
-				known |= !strcmp(f->labels[i], words[k]);
+			for (size_t k = 0; k < sizeof(own) / sizeof(own[0]); k++)
+				known |= !strcmp(f->labels[i], own[k]);
 			if (!known)
 				fail_msg(
 					"%s of %s: neither in attributes.def nor a word of tokscope's",
@@ -241,7 +250,7 @@ static void test_labels(void **state)
 		assert_in_range(f->label_count, 0, METRIC_LABELS_MAX);
 		assert_null(f->labels[f->label_count]);
 		for (size_t i = 0; i < f->label_count; i++) {
-			assert_true(is_words(f->labels[i], "_"));
+			assert_true(is_words(f->labels[i], "_") || is_of_dcgm(f->labels[i]));
 			for (size_t k = 0; k < sizeof(reserved) / sizeof(reserved[0]); k++)
 				assert_string_not_equal(f->labels[i], reserved[k]);
 			for (size_t k = 0; k < i; k++)

@@ -45,6 +45,13 @@ enum exemplar_filter {
 	EXEMPLARS_OFF,
 };
 
+/* When GPUs are read from NVML; auto: where dcgm-exporter does not read them. */
+enum nvml_when {
+	NVML_AUTO,
+	NVML_ON,
+	NVML_OFF,
+};
+
 struct command;
 
 /* Every text and list in it is its own. */
@@ -62,6 +69,9 @@ struct config {
 	bool bpf_stats;
 	int gpu_hook; /* enum gpu_hook */
 	const char *gpu_majors;
+	int nvml;	       /* enum nvml_when */
+	const char *nvml_path; /* NULL: looked for */
+	uint64_t nvml_interval_ms;
 	/* probe packs */
 	const char *packs_folder;
 	int probe_set;	     /* enum probe_set */

@@ -28,6 +28,13 @@ static int exemplars_parse(const char *text)
 	return strcmp(text, "always_off") ? -EINVAL : EXEMPLARS_OFF;
 }
 
+static int nvml_parse(const char *text)
+{
+	if (!strcmp(text, "auto"))
+		return NVML_AUTO;
+	return !strcmp(text, "on") ? NVML_ON : !strcmp(text, "off") ? NVML_OFF : -EINVAL;
+}
+
 static int parse_choice(const struct given *g, void *field)
 {
 	int value = g->kind->word(g->text ? g->text : "true");
@@ -319,6 +326,7 @@ const struct value_kind value_kinds[OPTION_KINDS] = {
 				  "auto", "fentry", "kprobe", "sock", "syscall"),
 	[OPTION_GPU_HOOK] = CHOICE(gpu_hook_parse, "auto, kprobe, tracepoint or off", "auto",
 				   "kprobe", "tracepoint", "off"),
+	[OPTION_NVML] = CHOICE(nvml_parse, "auto, on or off", "auto", "on", "off"),
 	[OPTION_PROBE_SET] =
 		CHOICE(probe_set_parse, "default, full or off", "default", "full", "off"),
 	[OPTION_EXEMPLARS] =

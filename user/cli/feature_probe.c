@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/nvml_metrics.h"
 #include "cli/output.h"
 
 #define FEATURES_MAX 64
@@ -37,13 +38,14 @@ static void print_table(const struct feature *rows, int count)
 int cmd_feature_probe(const struct config *c)
 {
 	struct feature rows[FEATURES_MAX];
-	int count = feature_probe(rows, FEATURES_MAX);
+	int count = feature_probe(rows, FEATURES_MAX - 1);
 
 	if (count < 0) {
 		log_error("cannot probe the kernel: %s%s", strerror(-count),
 			  count == -EPERM ? " (run as root)" : "");
 		return 1;
 	}
+	nvml_feature(&rows[count++]);
 	if (c->json || c->pretty)
 		print_json(c, rows, count);
 	else

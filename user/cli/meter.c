@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/agent_resource.h"
 #include "cli/gpu_metrics.h"
+#include "cli/nvml_metrics.h"
 #include "cli/probe_metrics.h"
 #include "cli/self_metrics.h"
 #include "discover/describe.h"
@@ -106,6 +107,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	observer_flush(m->observer);
 	self_metrics_update(m->registry, &m->session);
 	gpu_metrics_update(m->gpu, &m->session);
+	nvml_metrics_update(m->nvml);
 	probe_metrics_update(m->probes, &m->session);
 	if (m->ops->tick)
 		m->ops->tick(m->ctx, now_ns);
@@ -168,6 +170,14 @@ static void describe_agent(struct meter *m, const struct config *c)
 	resource_put(r);
 }
 
+/* With the privileges that are left: NVML is another's code. Servers are traced without it, too. */
+static void open_nvml(struct meter *m, const struct config *c)
+{
+	m->nvml = nvml_metrics_new(m->registry, c);
+	if (!m->nvml && errno != ENOENT)
+		log_warn("GPUs are not read from NVML: %s", strerror(errno));
+}
+
 int meter_open(struct meter *m, const struct config *c, const struct meter_ops *ops, void *ctx)
 {
 	const struct observer_config oc = { .exemplars = c->exemplars != EXEMPLARS_OFF,
@@ -189,15 +199,18 @@ int meter_open(struct meter *m, const struct config *c, const struct meter_ops *
 	}
 	describe_agent(m, c);
 	err = session_open(&m->session, c, &session_ops, m);
-	if (!err)
-		on_tick(m, 0);
-	return err;
+	if (err)
+		return err;
+	open_nvml(m, c);
+	on_tick(m, 0);
+	return 0;
 }
 
 void meter_close(struct meter *m)
 {
 	if (m->session.loader)
 		session_close(&m->session);
+	nvml_metrics_free(m->nvml);
 	probe_metrics_free(m->probes);
 	gpu_metrics_free(m->gpu);
 	observer_free(m->observer);

@@ -21,6 +21,7 @@ struct meter {
 	struct registry *registry;
 	struct observer *observer;
 	struct gpu_metrics *gpu;
+	struct nvml_metrics *nvml; /* NULL: not wanted, or not possible */
 	struct probe_metrics *probes;
 	struct sampler *
 		sampler; /* not owned; NULL: no request gets a span. May be set while the session runs */

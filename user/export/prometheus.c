@@ -14,6 +14,9 @@ static const struct {
 	{ "s", "seconds" },
 	{ "By", "bytes" },
 	{ "1", "ratio" },
+	{ "W", "watts" },
+	{ "Cel", "celsius" },
+	{ "Hz", "hertz" },
 };
 
 static const char *unit_word(const char *ucum)

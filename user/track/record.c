@@ -49,3 +49,18 @@ const char *request_provider(const struct request_record *r)
 		return r->server->engine;
 	return r->route ? r->route->provider : NULL;
 }
+
+void request_record_init(struct request_record *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->duration_s = r->ttft_s = r->time_to_headers_s = r->tpot_s = NAN;
+	r->itl_min_s = r->itl_p50_s = r->itl_p99_s = r->itl_max_s = NAN;
+	r->srtt_s = r->send_stall_s = r->accept_wait_s = r->gpu_s = NAN;
+	for (int p = 0; p < PHASE_MAX; p++)
+		r->phase_s[p] = r->phase_start_s[p] = NAN;
+	r->stream = -1;
+	r->events = r->content_events = -1;
+	r->input_tokens = r->output_tokens = r->cached_tokens = r->wasted_tokens = -1;
+	r->retransmits = r->bytes_after_close = -1;
+	r->trace_flags = -1;
+}

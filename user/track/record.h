@@ -97,6 +97,8 @@ struct request_record {
 	const char *gpu_source; /* NULL */
 };
 
+/* A record of which nothing is known. */
+void request_record_init(struct request_record *r);
 /* gen_ai.provider.name: by the dialect for a gateway (no engine was recognised), else the engine. NULL: unknown. */
 const char *request_provider(const struct request_record *r);
 

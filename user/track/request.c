@@ -223,8 +223,11 @@ static void report(struct request *rq, enum outcome outcome, const char *error_t
 {
 	struct conn *c = rq->conn;
 	struct tracker *t = c->tracker;
-	struct request_record r = { .server = conn_server(c), .outcome = outcome };
+	struct request_record r;
 
+	request_record_init(&r);
+	r.server = conn_server(c);
+	r.outcome = outcome;
 	r.leg = is_server_leg(c) ? LEG_SERVER : LEG_INTERNAL;
 	strncat(r.error_type, error_type, sizeof(r.error_type) - 1);
 	request_summary(rq, &r, end_ns);

@@ -14,19 +14,6 @@ static double seconds(uint64_t from, uint64_t to)
 	return to > from ? (to - from) / 1e9 : 0;
 }
 
-static void unknown_numbers(struct request_record *r)
-{
-	r->duration_s = r->ttft_s = r->time_to_headers_s = r->tpot_s = NAN;
-	r->itl_min_s = r->itl_p50_s = r->itl_p99_s = r->itl_max_s = NAN;
-	r->srtt_s = r->send_stall_s = r->accept_wait_s = r->gpu_s = NAN;
-	for (int p = 0; p < PHASE_MAX; p++)
-		r->phase_s[p] = r->phase_start_s[p] = NAN;
-	r->events = r->content_events = -1;
-	r->input_tokens = r->output_tokens = r->cached_tokens = r->wasted_tokens = -1;
-	r->retransmits = r->bytes_after_close = -1;
-	r->trace_flags = -1;
-}
-
 /* traceparent is checked already: "00-<32 hex>-<16 hex>-<2 hex>" (W3C Trace Context). */
 static void trace_context(const struct request *rq, struct request_record *r)
 {
@@ -121,7 +108,6 @@ static void per_token(struct request_record *r)
 
 void request_summary(const struct request *rq, struct request_record *r, uint64_t end_ns)
 {
-	unknown_numbers(r);
 	identity(rq, r);
 	times(rq, r, end_ns);
 	gaps(rq, r);
