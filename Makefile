@@ -30,7 +30,7 @@ objs    = $(patsubst %.c,$(1)/%.o,$(wildcard user/$(2)/*.c))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all
-all: $(BUILD)/tokscope
+all: $(BUILD)/tokscope $(BUILD)/libtokscope_cupti.so
 
 # ---------------------------------------------------------------- kernel side
 BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux/$(ARCH) -Ibpf \
@@ -124,6 +124,56 @@ $(BUILD)/tokscope: $(BUILD)/obj/user/main.o $(foreach l,$(call reverse,$(LAYERS)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
+# ---------------------------------------------------------------- the CUPTI library
+# Loaded into other programs: it is never sanitized with the rest, stays loaded, and needs no more than glibc 2.17.
+CUPTI_OBJ    := $(patsubst %.c,%.o,$(wildcard cupti/*.c))
+CUPTI_CFLAGS := -std=gnu11 $(OPT) $(WARN) -Icupti -Iinclude -D_GNU_SOURCE -fPIC -fvisibility=hidden
+CUPTI_LINK   := -shared -Wl,-soname,libtokscope_cupti.so -Wl,-z,nodelete,-z,defs,-z,relro,-z,now \
+	-Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2
+
+$(BUILD)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CUPTI_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libtokscope_cupti.so: $(CUPTI_OBJ:%=$(BUILD)/pic/%)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $^ $(CUPTI_LINK) -o $@
+
+# Its tests, each one cmocka program. fakes/ has fakes of NVIDIA's libcuda.so.1 and libcupti.so.13. The programs of
+# CUPTI_LOADED load these and the library; in tsan/ all of it has the thread sanitizer.
+CUPTI_TEST    := $(BUILD)/tests/cupti
+CUPTI_LOADED  := library_test process_test
+CUPTI_TESTS   := $(CUPTI_LOADED:%=$(CUPTI_TEST)/%) $(CUPTI_TEST)/tsan/process_test $(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test
+CUPTI_TEST_CC  = $(CC) $(filter-out -fvisibility=hidden,$(CUPTI_CFLAGS)) -Itests/cupti
+
+define cupti_loaded
+$(1)/fakes/libcuda.so.1: tests/cupti/fake_cuda.c
+$(1)/fakes/libcupti.so.13: tests/cupti/fake_cupti.c tests/cupti/fake_cupti.h
+$(1)/fakes/%:
+	@mkdir -p $$(@D)
+	$$(Q)$$(CUPTI_TEST_CC) $(2) -shared -Wl,-soname,$$* $$< -o $$@
+
+$(1)/told: tests/cupti/told.c
+$(1)/program: tests/cupti/program.c
+$(CUPTI_LOADED:%=$(1)/%): $(1)/%: tests/cupti/%.c
+$(1)/told $(1)/program $(CUPTI_LOADED:%=$(1)/%): $(addprefix tests/cupti/,world.c world.h sink.c sink.h fake_cupti.h) | $(3) $(1)/fakes/libcuda.so.1 $(1)/fakes/libcupti.so.13
+	$$(call msg,LINK,$$@)
+	$$(Q)$$(CUPTI_TEST_CC) $(2) -DLIBRARY='"$$(abspath $(3))"' -DFAKES='"$$(abspath $(1))/fakes"' $$(filter %.c,$$^) -lcmocka -o $$@
+endef
+$(eval $(call cupti_loaded,$(CUPTI_TEST),,$(BUILD)/libtokscope_cupti.so))
+$(eval $(call cupti_loaded,$(CUPTI_TEST)/tsan,-fsanitize=thread,$(CUPTI_TEST)/tsan/libtokscope_cupti.so))
+
+$(CUPTI_TEST)/tsan/libtokscope_cupti.so: $(wildcard cupti/*)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CUPTI_CFLAGS) -fsanitize=thread $(filter %.c,$^) $(CUPTI_LINK) -Wl,-z,undefs -o $@
+
+$(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test: $(CUPTI_TEST)/%: $(BUILD)/san/tests/cupti/%.o $(addprefix $(BUILD)/san/cupti/,pack.o names.o watchdog.o buffers.o)
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(SANFLAGS) $^ -lcmocka -o $@
+$(BUILD)/san/tests/cupti/%.o $(BUILD)/fuzz/obj/tests/fuzz/cupti_pack.o: CPPFLAGS += -Icupti
+
 # ---------------------------------------------------------------- tests
 # tests/unit/<layer>_<what>.c is one cmocka program, linked with that layer and those below it, sanitized.
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -168,6 +218,9 @@ have     = command -v $(1) >/dev/null || { echo "  no $(1): $@ is not built"; ex
 $(BUILD)/tests/targets/%: tests/targets/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(call have,$(CXX)); $(CXX) -O2 -g -Wall -Wextra $< -o $@
+$(BUILD)/tests/targets/%: tests/targets/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g $(WARN) -D_GNU_SOURCE $< -ldl -o $@
 $(BUILD)/tests/targets/%: tests/targets/%.rs
 	@mkdir -p $(@D)
 	$(Q)$(call have,rustc); rustc -O -g -o $@ $<
@@ -194,6 +247,8 @@ $(FUZZ_PROTO): $(BUILD)/fuzz/obj/proto/%.o: $(BUILD)/proto/%.c | $(PROTO_C)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -w -c $< -o $@
 $(BUILD)/fuzz/obj/user/export/otlp_response.o: | $(PROTO_C)
 $(BUILD)/tests/fuzz/otlp_response: $(BUILD)/fuzz/obj/user/export/otlp_response.o $(FUZZ_PROTO)
+# Of the CUPTI library, its reader of activity buffers.
+$(BUILD)/tests/fuzz/cupti_pack: $(BUILD)/fuzz/obj/cupti/pack.o $(BUILD)/fuzz/obj/cupti/names.o
 # And of kube, what an API server answers.
 $(BUILD)/tests/fuzz/kube_pods: $(BUILD)/fuzz/obj/user/kube/pods.o
 
@@ -217,10 +272,15 @@ $(BUILD)/tests/syscall_cost: $(BUILD)/obj/tests/bench/syscall_cost.o
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 
-$(BUILD)/tests/probe_cost: $(BUILD)/obj/tests/bench/probe_cost.o $(BUILD)/obj/libload.a $(BUILD)/obj/libbase.a
+$(BUILD)/tests/probe_cost $(BUILD)/tests/cupti_cost: $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/libload.a $(BUILD)/obj/libbase.a
 	@mkdir -p $(@D)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -lbpf -lelf -lz -lpthread -o $@
+
+$(BUILD)/tests/libcuda_cost: $(BUILD)/obj/tests/bench/libcuda_cost.o $(foreach l,$(call upto,load),$(BUILD)/obj/lib$(l).a)
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -ldl -o $@
 
 $(BUILD)/tests/export_cost: $(BUILD)/obj/tests/bench/export_cost.o $(foreach l,$(call upto,export),$(BUILD)/obj/lib$(l).a)
 	@mkdir -p $(@D)
@@ -238,8 +298,20 @@ run-vm: targets $(BUILD)/tokscope $(NATIVE) $(BUILD)/tests/stream_server
 
 # What the demo and the bench run.
 .PHONY: programs
-programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost $(BUILD)/tests/probe_cost $(BUILD)/tests/export_cost
+programs: $(BUILD)/tokscope $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server $(BUILD)/tests/syscall_cost $(BUILD)/tests/probe_cost $(BUILD)/tests/cupti_cost $(BUILD)/tests/libcuda_cost $(BUILD)/tests/export_cost
 	@:
+
+# The acceptance list for a machine with a GPU, whose raw figures are kept in build/gpu: tests/gpu/run --help. fakes/ has a fake
+# driver, to try the list itself without one.
+GPU_TEST := $(BUILD)/tests/gpu
+$(GPU_TEST)/workload: tests/gpu/workload.c tests/gpu/driver.c tests/gpu/driver.h
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE $(filter %.c,$^) -ldl -o $@
+
+$(GPU_TEST)/fakes/libcuda.so.1: tests/gpu/fake_driver.c tests/cupti/fake_cuda.c tests/gpu/driver.h
+	@mkdir -p $(@D)
+	$(Q)$(CUPTI_TEST_CC) -Wno-missing-prototypes -shared -Wl,-soname,$(@F) $(filter %.c,$^) -ldl -o $@
 
 # ---------------------------------------------------------------- what a person types
 .PHONY: setup test run-tests demo bench lint fuzz install
@@ -269,9 +341,14 @@ VM_SPECS = $(foreach t,$(call pick,vm_6.1),"$(t)=tests/vm/matrix --fast") \
 	$(foreach t,$(call pick,vm_outcome),"$(t)=/usr/bin/python3 -B tests/vm/test_outcome.py")
 E2E_SPECS = $(foreach t,$(call pick,$(wildcard tests/e2e/test_*.py)),"$(basename $(notdir $(t)))=/usr/bin/python3 -B $(t)")
 
-run-tests: targets $(FAKE_NVML) $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
+CUPTI_SPECS = $(foreach t,$(call pick,$(CUPTI_TESTS)),"cupti_$(subst /,_,$(t:$(CUPTI_TEST)/%=%))=$(t)") \
+	$(foreach t,$(call pick,cupti_real),"$(t)=/usr/bin/python3 -B tests/cupti/test_real.py")
+
+GPU_SPECS = $(foreach t,$(call pick,$(wildcard tests/gpu/test_*.py)),"gpu_$(patsubst test_%.py,%,$(notdir $(t)))=/usr/bin/python3 -B $(t)")
+
+run-tests: $(GPU_TEST)/workload $(GPU_TEST)/fakes/libcuda.so.1 $(CUPTI_TESTS) $(CUPTI_TEST)/told $(CUPTI_TEST)/program targets $(FAKE_NVML) $(BUILD)/tokscope $(BUILD)/tests/tokscope-dumpable $(UNIT) $(FUZZ) $(NATIVE) $(BUILD)/tests/loadgen $(BUILD)/tests/stream_server
 	$(Q)tools/fetch_llama $(BUILD)/llama || true
-	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(E2E_SPECS) $(VM_SPECS)
+	$(Q)tests/run $(call pick,$(UNIT) $(NATIVE)) $(FUZZ_SPECS) $(CUPTI_SPECS) $(GPU_SPECS) $(E2E_SPECS) $(VM_SPECS)
 
 # Real servers, fetched into build/servers: tests/servers/run --help. SERVER='vllm triton' tests some of them.
 .PHONY: test-servers
@@ -279,6 +356,12 @@ test-servers:
 	$(Q)tools/setup test
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/tokscope $(BUILD)/tests/loadgen
 	$(Q)tests/servers/run $(SERVER)
+
+.PHONY: test-gpu
+test-gpu:
+	$(Q)tools/setup test
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tokscope $(BUILD)/libtokscope_cupti.so $(GPU_TEST)/workload
+	$(Q)tests/gpu/run
 
 # Real back ends of OTLP, built into build/backends: tests/backends/run --help. BACKEND='jaeger' tests some of them.
 .PHONY: test-backends
@@ -291,7 +374,7 @@ test-backends:
 demo:
 	+$(Q)tools/demo
 
-# What tokscope costs, as paired ratios; B='throughput packs syscalls probes rate export vm' runs some of it.
+# What tokscope costs, as paired ratios; B='throughput packs syscalls probes cupti libcuda rate export vm' runs some of it.
 bench:
 	$(Q)tools/setup demo
 	$(Q)$(MAKE) --no-print-directory programs
@@ -307,15 +390,16 @@ fuzz: $(if $(F),$(BUILD)/tests/fuzz/$(F))
 	@mkdir -p $(BUILD)/fuzz/$(F)
 	$(BUILD)/tests/fuzz/$(F) -artifact_prefix=$(BUILD)/fuzz/$(F)- $(BUILD)/fuzz/$(F) tests/fuzz/corpus/$(F)
 
-install: $(BUILD)/tokscope
+install: $(BUILD)/tokscope $(BUILD)/libtokscope_cupti.so
 	install -D -m 755 $(BUILD)/tokscope $(DESTDIR)$(PREFIX)/bin/tokscope
+	install -D -m 644 $(BUILD)/libtokscope_cupti.so $(DESTDIR)$(PREFIX)/lib/tokscope/libtokscope_cupti.so
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8
 	$(BUILD)/tokscope help --man > $(DESTDIR)$(PREFIX)/share/man/man8/tokscope.8
 	install -D -m 644 docs/tokscope.yaml $(DESTDIR)$(PREFIX)/share/doc/tokscope/tokscope.yaml
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/tokscope.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tokscope.service
 
--include $(shell find $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/pic $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf -type f -name '*.d' 2>/dev/null)
 .PHONY: clean
 clean:
-	$(Q)rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf $(BUILD)/proto $(BUILD)/tests $(BUILD)/tokscope
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/pic $(BUILD)/san $(BUILD)/fuzz/obj $(BUILD)/bpf $(BUILD)/proto $(BUILD)/tests $(BUILD)/tokscope $(BUILD)/libtokscope_cupti.so

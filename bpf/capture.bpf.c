@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "capture.bpf.h"
+#include "cupti.bpf.h"
 #include "file.bpf.h"
 #include "functions.bpf.h"
 #include "preempt.bpf.h"

@@ -161,6 +161,9 @@ static __always_inline long read_value(struct pt_regs *ctx, const struct tks_pro
 		case TKS_PROBE_DIVIDE:
 			acc /= (__u64)imm;
 			break;
+		case TKS_PROBE_SCALE:
+			acc = saved << ((__u32)imm >> (2 * acc & 30) & 3);
+			break;
 		default:
 			goto end;
 		}

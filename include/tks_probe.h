@@ -34,6 +34,8 @@ enum tks_probe_op {
 	TKS_PROBE_SUBTRACT, /* accumulator = saved - accumulator */
 	TKS_PROBE_DIVIDE,   /* /= imm, unsigned; imm > 0 */
 	TKS_PROBE_CAST, /* = its low `size` bytes, sign-extended where is_signed: an int in a register has a free upper half */
+	/* = saved << the two bits of imm that the accumulator's low four choose: a count of things of some kind, in bytes */
+	TKS_PROBE_SCALE,
 };
 
 struct tks_probe_step {

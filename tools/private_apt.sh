@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by tools/setup, tools/fetch_llama and tests/vm/fetch: apt with its own sources and lists in a folder of the build
-# tree, so that the machine's apt configuration stays as it is. The archives' addresses are taken from that configuration.
+# Sourced by tools/setup, tools/fetch_* and tests/*/fetch: apt with its own sources and lists in a folder of the build tree,
+# so that the machine's apt configuration stays as it is. The archives' addresses are taken from that configuration.
 
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench`: what tokscope costs, as paired ratios with their spread. Nothing here decides a test.
 
-usage: bench.py [--quick] [--json FILE] [SECTION...]   sections: throughput packs syscalls probes rate export vm
+usage: bench.py [--quick] [--json FILE] [SECTION...]
+sections: throughput packs syscalls probes cupti libcuda rate export vm
 
 vm: `syscalls` in a kernel that has kprobes and fentry, under QEMU (VM_KERNEL=6.12; make test-vm sets it up).
 """
@@ -20,9 +21,12 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import gpu_calls  # noqa: E402
 import harness as h  # noqa: E402
 
+CUPTI_COST = os.path.join(h.BUILD, "tests", "cupti_cost")
 EXPORT_COST = os.path.join(h.BUILD, "tests", "export_cost")
+LIBCUDA_COST = os.path.join(h.BUILD, "tests", "libcuda_cost")
 PROBE_COST = os.path.join(h.BUILD, "tests", "probe_cost")
 SYSCALL_COST = os.path.join(h.BUILD, "tests", "syscall_cost")
 COST_ROUNDS = os.environ.get("COST_ROUNDS", "").split()  # set for the guest of vm(), which is slow
@@ -189,6 +193,34 @@ def probes(rounds):
         report(f"probe on {case}", values, " ns", 0)
 
 
+# ---------------------------------------------------------------- ns per record of GPU work
+
+def cupti(rounds):
+    say("what telling of GPU work costs the process, as libtokscope_cupti.so does it (64 bytes a record; a wake-up of the"
+        " reader each 64 KiB is in it)")
+    out = subprocess.run(on_cpu(1, [CUPTI_COST, str(rounds)]), check=True, stdout=subprocess.PIPE).stdout
+    costs = json.loads(out)
+    report("a probe that nobody listens to", costs.pop("idle"), " ns")
+    for batch, values in costs.items():
+        report(f"a record, {batch} in one hit", values, " ns", 1)
+
+
+# ---------------------------------------------------------------- ns per call of the CUDA driver's library
+
+def libcuda(rounds):
+    say("what the probes of the pack cuda add to one call of the real driver library, on its first instruction and where they"
+        " are put (paired)")
+    for branch in ("535", "550"):
+        try:
+            library = gpu_calls.libcuda(branch)
+        except h.Skip as why:
+            say(f"  skipped: {why}")
+            continue
+        out = subprocess.run(on_cpu(1, [LIBCUDA_COST, library, str(rounds)]), check=True, stdout=subprocess.PIPE).stdout
+        for case, values in json.loads(out).items():
+            report(f"{branch}: {case}", values, " ns", 0)
+
+
 # ---------------------------------------------------------------- the same where there are kprobes and fentry
 
 def vm():
@@ -317,7 +349,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write all values to FILE")
     parser.add_argument("section", nargs="*")
     a = parser.parse_args()
-    sections = a.section or ["throughput", "packs", "syscalls", "probes", "rate", "export", "vm"]
+    sections = a.section or ["throughput", "packs", "syscalls", "probes", "cupti", "libcuda", "rate", "export", "vm"]
     if "throughput" in sections:
         throughput(4 if a.quick else 8, 3 if a.quick else 4)
     if "packs" in sections:
@@ -326,6 +358,10 @@ def main():
         syscalls(1 if a.once else 3 if a.quick else 5)
     if "probes" in sections:
         probes(1 if a.once else 5 if a.quick else 9)
+    if "cupti" in sections:
+        cupti(1 if a.once else 5 if a.quick else 9)
+    if "libcuda" in sections:
+        libcuda(1 if a.once else 5 if a.quick else 9)
     if "rate" in sections:
         rate(2 if a.quick else 4)
     if "export" in sections:

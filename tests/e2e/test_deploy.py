@@ -165,15 +165,55 @@ def test_the_agent_does_with_those_capabilities():
             assert "warn" not in agent.stderr(), agent.stderr()
 
 
+# ---------------------------------------------------------------- what a server is injected by
+
+LIBRARY = "/usr/local/lib/tokscope/libtokscope_cupti.so"
+INJECTION = "CUDA_INJECTION64_PATH=" + LIBRARY
+
+
+def injection(name):
+    try:
+        import yaml
+    except ImportError:
+        raise h.Skip("python3-yaml is not installed (tools/setup test)")
+    return yaml.safe_load(text(name))
+
+
+def test_cdi_specification():
+    spec = injection("cdi.yaml")
+    equal((spec["cdiVersion"], spec["kind"]), ("0.3.0", "tokscope.dev/cupti"))
+    equal({d["name"]: d["containerEdits"] for d in spec["devices"]},
+          {mode: {"env": [f"TOKSCOPE_CUPTI_MODE={mode}"]} for mode in ("graph", "node")})
+    equal(spec["containerEdits"], {"env": [INJECTION], "mounts": [
+        {"hostPath": LIBRARY, "containerPath": LIBRARY, "options": ["ro", "nosuid", "nodev", "bind"]}]})
+
+
+def test_pod_patch():
+    pod = injection("inject.yaml")["spec"]["template"]["spec"]
+    container, = pod["containers"]
+    env, = container["env"]
+    equal(f"{env['name']}={env['value']}", INJECTION)
+    mount, = container["volumeMounts"]
+    volume, = pod["volumes"]
+    equal((mount["name"], mount["mountPath"], mount["readOnly"]), (volume["name"], LIBRARY, True))
+    equal(volume["hostPath"], {"path": LIBRARY, "type": "File"})
+
+
+def test_drop_in():
+    equal(unit_values(text("inject.conf"), "Environment"), [INJECTION])
+
+
 # ---------------------------------------------------------------- make install
 
 def test_install():
     with h.temporary_folder() as folder:
         # -o: what is installed is what is tested, whatever has changed since.
-        subprocess.run(["make", "-s", "-C", h.ROOT, "-o", os.path.join(h.BUILD, "tokscope"), f"BUILD={h.BUILD}",
+        built = [os.path.join(h.BUILD, name) for name in ("tokscope", "libtokscope_cupti.so")]
+        subprocess.run(["make", "-s", "-C", h.ROOT, "-o", built[0], "-o", built[1], f"BUILD={h.BUILD}",
                         "PREFIX=/usr", f"DESTDIR={folder}", "install"], check=True, stdout=subprocess.DEVNULL)
         there = sorted(os.path.relpath(os.path.join(d, f), folder) for d, _, files in os.walk(folder) for f in files)
         equal(there, ["usr/bin/tokscope", "usr/lib/systemd/system/tokscope.service",
+                      "usr/lib/tokscope/libtokscope_cupti.so",
                       "usr/share/doc/tokscope/tokscope.yaml", "usr/share/man/man8/tokscope.8"])
         with open(os.path.join(folder, "usr/lib/systemd/system/tokscope.service")) as f:
             equal(unit_values(f.read(), "ExecStart"), ["/usr/bin/tokscope agent"])

@@ -13,7 +13,7 @@
 #include "gpu_stage.h"
 
 #define VERSION_OF_FAKE "/sys/module/nvidia/parameters/version"
-#define LIBRARIES	"build/vm/libcuda/*/usr/lib/*/nvidia/current/libcuda.so.%s.*"
+#define LIBRARIES	"build/cuda/*/libcuda1/usr/lib/*/nvidia/current/libcuda.so.%s.*"
 
 struct wanted {
 	const char *branch;

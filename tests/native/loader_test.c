@@ -60,20 +60,20 @@ static void test_wake(void **state)
 
 static void test_failures(void **state)
 {
-	static const char *const labels[] = { "ring_full",    "user_read",   "segments",
-					      "no_buffer",    "compat",	     "scratch",
-					      "sock_map",     "pending_map", "return_missed",
-					      "target_map",   "gpu_read",    "gpu_layout",
-					      "gpu_cells",    "probe_room",  "bad_record",
-					      "bpf_recursion" };
+	static const char *const labels[] = { "ring_full",   "user_read",   "segments",
+					      "no_buffer",   "compat",	    "scratch",
+					      "sock_map",    "pending_map", "return_missed",
+					      "target_map",  "gpu_read",    "gpu_layout",
+					      "gpu_cells",   "probe_room",  "cupti_read",
+					      "cupti_batch", "bad_record",  "bpf_recursion" };
 	const size_t n = sizeof(labels) / sizeof(labels[0]);
 	const struct stage *s = *state;
-	struct loader_failure rows[16];
+	struct loader_failure rows[32];
 
 	rows[3].stage = NULL;
 	assert_int_equal(loader_failures(s->loader, rows, 3), n);
 	assert_null(rows[3].stage);
-	assert_int_equal(loader_failures(s->loader, rows, 16), n);
+	assert_int_equal(loader_failures(s->loader, rows, 32), n);
 	for (size_t i = 0; i < n; i++) {
 		assert_string_equal(rows[i].stage, labels[i]);
 		assert_true(rows[i].help && rows[i].help[0]);

@@ -63,7 +63,9 @@ static void test_chains(void **state)
 			    .read = { READ(ARG(0), STEP(ADD, VECTOR + 8), LOAD(8), STEP(SAVE, 0),
 					   STEP(ADD, -20), STEP(SUBTRACT, 0), STEP(DIVIDE, 4),
 					   STEP(ADD, 0)),
-				      READ(STEP(CONST, -5)),
+				      /* The third of the factors 1 1 4, chosen by the low four bits of 18. */
+				      READ(STEP(CONST, -5), STEP(SAVE, 0), STEP(CONST, 18),
+					   STEP(SCALE, 2 << 4)),
 				      READ(STEP(CONST, 5), STEP(SAVE, 0), STEP(CONST, 7),
 					   STEP(SUBTRACT, 0)),
 				      READ(INNER(negative), LOAD(4)) },
@@ -93,7 +95,7 @@ static void test_chains(void **state)
 	assert_int_equal(e->event, 78);
 	assert_int_equal(e->site, 1);
 	assert_int_equal(e->value[0], 5);
-	assert_int_equal((int64_t)e->value[1], -5);
+	assert_int_equal((int64_t)e->value[1], -20);
 	assert_int_equal((int64_t)e->value[2], -2);
 	assert_int_equal(e->value[3], 0xfffffff9);
 }

@@ -217,7 +217,8 @@ static void test_labels_are_known(void **state)
 	static const char *const own[] = { "outcome",  "phase",	  "source",  "reason", "kind",
 					   "stage",    "state",	  "probe",   "device", "command",
 					   "gpu",      "class",	  "program", "family", "signal",
-					   "decision", "version", "backend", "clock",  "xid" };
+					   "decision", "version", "backend", "clock",  "xid",
+					   "api" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)

@@ -217,6 +217,14 @@ static void test_mapped_files(void **state)
 		binary_close(b);
 	}
 	mapped_files_free(&files);
+
+	assert_int_equal(mapped_files_find(&files, "/proc", (uint32_t)getpid(), "deleted.so"), 0);
+	assert_int_equal(files.count, 1);
+	assert_string_equal(files.items[0].name, deleted);
+	mapped_files_free(&files);
+	assert_int_equal(mapped_files_find(&files, "/proc", (uint32_t)getpid(), "eleted.so"), 0);
+	assert_int_equal(files.count, 0);
+	mapped_files_free(&files);
 	dlclose(one);
 	dlclose(two);
 	free(path);

@@ -165,10 +165,80 @@ static void test_actions(void **state)
 	assert_int_equal(p->event_slot, 0); /* there are no slots: the request stands for one */
 	r = &packs.results[p->spec.action[1].metric];
 	assert_string_equal(r->metric, "engine.stage.duration");
-	assert_string_equal(r->stage, "queue");
+	assert_string_equal(r->label, "queue");
 	assert_int_equal(r->kind, RESULT_DURATION);
 	r = &packs.results[p->spec.action[3].metric];
 	assert_true(r->by_value && !r->metric && r->kind == RESULT_GAUGE);
+	packs_free(&packs);
+}
+
+static const char many_pack[] = "pack: gpu\n"
+				"many: true\n"
+				"probes:\n"
+				"  - library: l\n"
+				"    each:\n"
+				"      launch: [launch, launch_ptsz]\n"
+				"      graph: graph_v2\n"
+				"    values: {bytes: arg1}\n"
+				"    results:\n"
+				"      - {counter: bytes, metric: gpu.api.io, api: each}\n"
+				"      - {start: call}\n"
+				"    no_unwind: it is C\n"
+				"    returns:\n"
+				"      - {stop: call, metric: gpu.api.duration, api: each}\n"
+				"      - {start: gap, loose: true}\n"
+				"  - name: wait\n"
+				"    library: l\n"
+				"    symbol: w\n"
+				"    results:\n"
+				"      - {stop: gap, loose: true, metric: gpu.api.gap}\n"
+				"      - {start: call}\n"
+				"    returns:\n"
+				"      - {stop: call, metric: gpu.api.duration, api: wait_1}\n";
+
+/* One item is a probe for each function, at the entry and at the return. */
+static void test_each_and_returns(void **state)
+{
+	static const char *const names[] = { "launch",	     "launch.return", "graph",
+					     "graph.return", "wait",	      "wait.return" };
+	struct packs packs = { 0 };
+	const struct pack_probe *p;
+
+	(void)state;
+	load(&packs, many_pack);
+	assert_true(packs.items[0].many);
+	assert_int_equal(packs.items[0].probe_count, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_string_equal(packs.items[0].probes[i].name, names[i]);
+
+	p = probe(&packs, "gpu", "launch");
+	assert_int_equal(p->line, 4);
+	assert_int_equal(p->kind, TARGET_SYMBOL);
+	assert_int_equal(p->at, AT_ENTRY);
+	assert_null(p->no_unwind);
+	assert_true(p->all);
+	assert_int_equal(p->pattern_count, 2);
+	assert_string_equal(p->patterns[1], "launch_ptsz");
+	assert_int_equal(p->spec.actions, 2);
+	check_action(&packs, p, 0, TKS_PROBE_COUNT, 0, NONE, 0, 1, "gpu.api.io:launch");
+	check_action(&packs, p, 1, TKS_PROBE_START, NONE, NONE, 0, 0, NULL);
+	assert_string_equal(packs.results[p->spec.action[0].metric].label, "launch");
+
+	p = probe(&packs, "gpu", "graph.return");
+	assert_int_equal(p->at, AT_RETURN_PROBE);
+	assert_string_equal(p->no_unwind, "it is C");
+	assert_string_equal(p->patterns[0], "graph_v2");
+	assert_int_equal(p->spec.reads, 0);
+	check_action(&packs, p, 0, TKS_PROBE_STOP, NONE, NONE, 0, 0, "gpu.api.duration:graph");
+	check_action(&packs, p, 1, TKS_PROBE_START, NONE, NONE, 1, 0, NULL);
+	assert_true(p->loose_start && !p->loose_stop);
+
+	p = probe(&packs, "gpu", "wait");
+	check_action(&packs, p, 0, TKS_PROBE_STOP, NONE, NONE, 1, 0, "gpu.api.gap");
+	assert_true(p->loose_stop && !p->loose_start);
+	p = probe(&packs, "gpu", "wait.return");
+	assert_int_equal(p->at, AT_RETURN);
+	check_action(&packs, p, 0, TKS_PROBE_STOP, NONE, NONE, 0, 0, "gpu.api.duration:wait_1");
 	packs_free(&packs);
 }
 
@@ -281,9 +351,10 @@ static void test_builtin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compiled),       cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_one_numbering),  cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_usdt_arguments), cmocka_unit_test(test_builtin),
+		cmocka_unit_test(test_compiled),	 cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_each_and_returns), cmocka_unit_test(test_one_numbering),
+		cmocka_unit_test(test_replaced),	 cmocka_unit_test(test_usdt_arguments),
+		cmocka_unit_test(test_builtin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void test_keys(void **state)
 	static const struct row rows[] = {
 		{ "pack: a\nengin: b\n",
 		  "2: unknown key of a pack 'engin'; did you mean 'engine'? known: pack, summary, engine, "
-		  "recognise, probes" },
+		  "recognise, many, probes" },
 		{ "summary: b\n", "1: a pack lacks 'pack'" },
 		{ "pack: a\n", "1: a pack has 'recognise' or 'probes', or both" },
 		{ "pack: a\nrecognise: [{program: x}]\n",
@@ -80,9 +80,9 @@ static void test_keys(void **state)
 		{ PACK "  - {name: p, symbol: s, results: [{counter: 1}]}\n",
 		  "3: a probe lacks 'library'" },
 		{ PACK "  - {name: p, library: l, results: [{counter: 1}]}\n",
-		  "3: a probe has one of symbol, demangled, pymethod, usdt and offset" },
+		  "3: a probe has one of symbol, demangled, pymethod, usdt, offset and each" },
 		{ PROBE "    usdt: x:y\n" COUNTS,
-		  "6: a probe has one of symbol, demangled, pymethod, usdt and offset" },
+		  "6: a probe has one of symbol, demangled, pymethod, usdt, offset and each" },
 		{ PROBE, "3: a probe lacks 'results'" },
 		{ PROBE "    results: []\n", "6: the list of results is empty" },
 		{ PROBE "    full: yes\n" COUNTS, "6: 'full' is true or false, not 'yes'" },
@@ -94,7 +94,7 @@ static void test_keys(void **state)
 		  "3: at: return_probe needs 'no_unwind': why no exception, Rust panic or Go stack can ever "
 		  "cross this frame, which would kill the process" },
 		{ PROBE "    no_unwind: C\n" COUNTS,
-		  "3: 'no_unwind' goes with at: return_probe only" },
+		  "3: 'no_unwind' goes with 'returns' and at: return_probe only" },
 		{ PACK
 		  "  - {name: p, library: l, usdt: a:b, at: return, results: [{counter: 1}]}\n",
 		  "3: a usdt probe is one place: it has no 'at'" },
@@ -103,6 +103,50 @@ static void test_keys(void **state)
 		  "3: an offset names no function whose returns could be found" },
 		{ PROBE COUNTS "  - {name: p, library: l, symbol: s, results: [{counter: 1}]}\n",
 		  "7: two probes are named 'p' (the other in line 3)" },
+	};
+
+	(void)state;
+	CHECK_ALL(rows);
+}
+
+#define EACH	PACK "  - library: l\n    each:\n      f: s\n" /* lines 3 to 5 */
+#define NAME_40 "a23456789012345678901234567890123456789b"
+
+static void test_each(void **state)
+{
+	static const struct row rows[] = {
+		{ EACH "    symbol: x\n" COUNTS,
+		  "5: a probe has one of symbol, demangled, pymethod, usdt, offset and each" },
+		{ EACH "      g: []\n" COUNTS, "6: the list is empty" },
+		{ EACH "      \"g*\": s\n" COUNTS,
+		  "6: 'g*' is no name: letters, digits and . _ + - only" },
+		{ EACH "      f: t\n" COUNTS, "3: two probes are named 'f' (the other in line 3)" },
+		{ PACK "  - {library: l, each: f, results: [{counter: 1}]}\n",
+		  "3: each is a mapping: lines of 'key: value'" },
+		{ PACK "  - {library: l, each: {}, results: [{counter: 1}]}\n",
+		  "3: 'each' names no function" },
+		{ PACK "  - {library: l, symbol: s, results: [{counter: 1}]}\n",
+		  "3: a probe lacks 'name'" },
+		{ PACK "  - library: l\n    name: " NAME_40 "\n    each: {" NAME_40 ": s}\n" COUNTS,
+		  "5: '" NAME_40 "." NAME_40 "' is too long: a name has 63 characters at most" },
+		{ EACH "    at: return\n" COUNTS "    returns: [{counter: 1}]\n",
+		  "3: 'returns' goes with at: entry only" },
+		{ EACH "    no_unwind: C\n" COUNTS,
+		  "3: 'no_unwind' goes with 'returns' and at: return_probe only" },
+		{ EACH COUNTS "    returns: []\n", "7: the list of results is empty" },
+		{ PROBE "    results: [{counter: 1, metric: gpu.api.calls, api: each}]\n",
+		  "6: the label 'each' needs a probe with 'each'" },
+		{ PROBE "    results: [{counter: 1, metric: gpu.api.calls}]\n",
+		  "6: metric gpu.api.calls needs 'api'" },
+		{ PROBE "    results: [{counter: 1, metric: gpu.api.calls, api: a b}]\n",
+		  "6: 'a b' is no name: letters, digits and . _ + - only" },
+		{ PROBE
+		  "    results: [{start: t, loose: true}, {start: u}, {stop: t}, {stop: u}]\n",
+		  "6: of one probe, either all 'start' are loose or none" },
+		{ PROBE "    results: [{start: t, loose: 1}]\n",
+		  "6: 'loose' is true or false, not '1'" },
+		{ PROBE "    results: [{lap: t, loose: true}]\n",
+		  "6: 'loose' does not go with 'lap'; known: metric, name, stage, api, key" },
 	};
 
 	(void)state;
@@ -151,11 +195,12 @@ static void test_results(void **state)
 		{ RESULT("histogram: tsk"),
 		  "8: unknown value 'tsk'; did you mean 'task'? known: task" },
 		{ RESULT("counter: 1, stage: decode"),
-		  "8: 'stage' does not go with 'counter'; known: metric, name" },
+		  "8: 'stage' does not go with 'counter'; known: metric, name, api" },
 		{ RESULT("histogram: task, metric: engine.batch.sizes"),
 		  "8: unknown metric 'engine.batch.sizes'; did you mean 'engine.batch.size'? known: "
 		  "engine.stage.duration, engine.batch.size, engine.batch.tokens, engine.requests, "
-		  "engine.prefix_cache.queries, engine.prefix_cache.hits, engine.preemptions" },
+		  "engine.prefix_cache.queries, engine.prefix_cache.hits, engine.preemptions, gpu.api.calls, gpu.api.duration, "
+		  "gpu.api.io, gpu.api.gap" },
 		{ RESULT("counter: task, metric: engine.batch.size"),
 		  "8: metric engine.batch.size is a histogram, not a counter" },
 		{ RESULT("gauge: task, metric: engine.requests"),
@@ -221,11 +266,9 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_yaml),
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_results),
-		cmocka_unit_test(test_too_many_results),
+		cmocka_unit_test(test_yaml),	cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_each),	cmocka_unit_test(test_values),
+		cmocka_unit_test(test_results), cmocka_unit_test(test_too_many_results),
 		cmocka_unit_test(test_files),
 	};
 

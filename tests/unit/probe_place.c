@@ -34,19 +34,35 @@ static void test_entry(void **state)
 	binary_close(b);
 }
 
-/* The entry of every call of libcuda: cmpl $imm, disp(%rip); je +12; jmp *disp(%rip). */
+/*
+ * The entry of every call of libcuda: cmpl $imm, disp(%rip); je +12; jmp *disp(%rip). Bytes of cuLaunchKernel in 535.261.03 and
+ * 550.163.01, and of ncclAllReduce in NCCL 2.28.9 (push %r15; mov %rsi, %r15; push %r14).
+ */
 static void test_driver_thunk(void **state)
 {
 	static const char code[] = FUNCTION(
-		"thunk",
-		"cmpl $0x321cba00, v(%rip); je 1f; jmp *p(%rip); nop; 1: mov $4, %eax; ret")
-		FUNCTION("cet_thunk",
-			 "endbr64; cmpl $0x321cba00, v(%rip); je 1f; jmp *p(%rip); "
-			 "1: mov $4, %eax; ret") ".local v; .comm v,4\n.local p; .comm p,8\n";
+		"driver535",
+		".byte 0x81,0x3d,0x3e,0x93,0x8d,0x01,0x00,0xba,0x1c,0x32,0x74,0x0c,0xff,0x25,0xc6,0x18,"
+		"0x7e,0x01,0x66,0x0f,0x1f,0x44,0x00,0x00,0xb8,0x04,0x00,0x00,0x00,0xc3")
+		FUNCTION("driver550",
+			 ".byte 0x81,0x3d,0xd6,0x7b,0x87,0x01,0x00,0xba,0x1c,0x32,0x74,0x0c,0xff,"
+			 "0x25,0xf6,0x04,0x78,0x01,0x66,0x0f,0x1f,0x44,0x00,0x00,0xb8,0x04,0x00,"
+			 "0x00,0x00,0xc3")
+			FUNCTION("nccl", ".byte 0x41,0x57,0x49,0x89,0xf7,0x41,0x56; ret") FUNCTION(
+				"cet_thunk",
+				"endbr64; cmpl $0x321cba00, v(%rip); je 1f; jmp *p(%rip); "
+				"1: mov $4, %eax; ret") ".local v; .comm v,4\n.local p; .comm p,8\n";
 	struct binary *b = assemble(*state, "thunk.so", code);
+	struct sites at_return;
 
-	assert_int_equal(place_of(b, "thunk", "jcc", COST_EMULATED), 10);
+	assert_int_equal(place_of(b, "driver535", "jcc", COST_EMULATED), 10);
+	assert_int_equal(place_of(b, "driver550", "jcc", COST_EMULATED), 10);
+	assert_int_equal(place_of(b, "nccl", "push", COST_EMULATED), 0);
 	assert_int_equal(place_of(b, "cet_thunk", "jcc", COST_EMULATED), 14);
+	/* The return address is still where a return probe looks for it. */
+	assert_int_equal(find(b, TARGET_SYMBOL, AT_RETURN_PROBE, "driver535", &at_return), 1);
+	assert_int_equal(at_return.items[0].offset - at_return.items[0].function, 10);
+	sites_free(&at_return);
 	binary_close(b);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Phases of a request: what probes in the engine tell, what the wire tells, and that they sum to the duration. */
-#include "track_world.h"
+#include "track_engine.h"
 
 #define OTHER_PID 200
 
@@ -45,33 +45,6 @@ static void assert_starts(const struct request_record *r, struct starts s)
 		assert_seconds(r->phase_start_s[PHASE_TOKENIZE + i], want[i] / 1e3);
 	assert_seconds(r->phase_start_s[PHASE_RECEIVE], -r->phase_s[PHASE_RECEIVE]);
 	assert_true(isnan(r->phase_start_s[PHASE_OTHER]));
-}
-
-static void tell(struct world *w, const struct engine_event *e)
-{
-	struct engine_event told = *e;
-
-	w->now += MS;
-	told.time_ns = w->now;
-	if (!told.tgid)
-		told.tgid = SERVER_PID;
-	tracker_engine_event(w->tracker, &told);
-}
-
-#define TELL(w, ...) tell(w, &(const struct engine_event){ __VA_ARGS__ })
-
-static struct link link_read_by(struct world *w, uint16_t port, uint32_t tid)
-{
-	struct link l = link_new(w, port);
-
-	l.tid = tid;
-	return l;
-}
-
-static void head_and_token(struct link *l)
-{
-	answer(l, SSE_HEAD);
-	chunk(l, TOKEN);
 }
 
 /* ------------------------------------------------------------------ by probes */

@@ -28,6 +28,8 @@ struct world {
 	struct request_record records[WORLD_RECORDS]; /* ->itl is not valid any more */
 	uint64_t itl_count[WORLD_RECORDS];
 	size_t count;
+	struct request_run runs[WORLD_RECORDS]; /* as told, begins and ends */
+	size_t run_count;
 	unsigned int unparsed[UNPARSED_MAX];
 	unsigned int content, other;
 	int in_flight, awaiting;
@@ -95,6 +97,14 @@ static void world_gauge(void *ctx, const struct server *s, int in_flight, int aw
 	assert_true(w->in_flight >= 0 && w->awaiting >= 0 && w->awaiting <= w->in_flight);
 }
 
+static void world_run(void *ctx, const struct request_run *run)
+{
+	struct world *w = ctx;
+
+	assert_true(w->run_count < WORLD_RECORDS);
+	w->runs[w->run_count++] = *run;
+}
+
 static void world_mode(void *ctx, uint64_t sock_id, uint32_t mode)
 {
 	struct world *w = ctx;
@@ -110,6 +120,7 @@ static const struct tracker_ops world_ops = {
 	.unparsed = world_unparsed,
 	.stream_event = world_event,
 	.gauge = world_gauge,
+	.run = world_run,
 	.sock_mode = world_mode,
 };
 

@@ -37,7 +37,7 @@ def kernels():
 
 
 def provide(*command):
-    """Runs one of this folder's scripts that fetch or build something."""
+    """Runs a script that fetches or builds something: one of this folder, or of another by its path."""
     proc = subprocess.run([os.path.join(HERE, command[0]), *command[1:]], stdout=sys.stderr, stderr=subprocess.PIPE)
     if proc.returncode:
         raise Unavailable(proc.stderr.decode().strip().split("\n")[-1])

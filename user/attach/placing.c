@@ -18,6 +18,10 @@ void row_look(struct placer *p, struct row *r)
 	struct tks_probe_hits now;
 
 	loader_probe_hits(p->loader, r->number, &now);
+	if (r->key.probe->loose_start)
+		now.restarted = 0;
+	if (r->key.probe->loose_stop)
+		now.unmatched = 0;
 	hits_add_growth(&status_of(p, r)->hits, &now, &r->hits);
 	r->hits = now;
 }

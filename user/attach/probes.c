@@ -62,7 +62,7 @@ struct probes *probes_new(const struct probes_config *config, struct loader *l,
 	budget_init(&p->budget, config->budget);
 	p->ops = ops;
 	p->ctx = ctx;
-	p->surveyor = surveyor_new(config->packs, config->full);
+	p->surveyor = surveyor_new(config->packs, config->full, loader_probes_many(l));
 	if (p->surveyor)
 		return p;
 	free(p);

@@ -63,7 +63,7 @@ void survey_free(struct survey *s)
 
 struct surveyor {
 	const struct packs *packs;
-	bool full;
+	bool full, many;
 	struct site_cache *cache; /* the thread's own */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
@@ -137,9 +137,9 @@ static int look(struct survey *s, const struct pack *pack, const struct pack_pro
 	return f.sites.count ? keep(s, &f, c->file) : 0;
 }
 
-static bool pack_applies(const struct pack *pack, const char *engine)
+static bool pack_applies(const struct surveyor *s, const struct pack *pack, const char *engine)
 {
-	return !pack->engine || !strcmp(pack->engine, engine);
+	return (s->many || !pack->many) && (!pack->engine || !strcmp(pack->engine, engine));
 }
 
 static int look_at_file(struct surveyor *surveyor, struct survey *s, const char *engine,
@@ -152,7 +152,9 @@ static int look_at_file(struct surveyor *surveyor, struct survey *s, const char 
 	for (size_t i = 0; !err && i < packs->count; i++) {
 		const struct pack *pack = &packs->items[i];
 
-		for (size_t k = 0; !err && pack_applies(pack, engine) && k < pack->probe_count; k++)
+		if (!pack_applies(surveyor, pack, engine))
+			continue;
+		for (size_t k = 0; !err && k < pack->probe_count; k++)
 			if (surveyor->full || !pack->probes[k].full)
 				err = look(s, pack, &pack->probes[k], &c);
 	}
@@ -244,7 +246,7 @@ static void release(struct surveyor *s)
 	free(s);
 }
 
-struct surveyor *surveyor_new(const struct packs *packs, bool full)
+struct surveyor *surveyor_new(const struct packs *packs, bool full, bool many)
 {
 	struct surveyor *s = calloc(1, sizeof(*s));
 	int err;
@@ -259,6 +261,7 @@ struct surveyor *surveyor_new(const struct packs *packs, bool full)
 	}
 	s->packs = packs;
 	s->full = full;
+	s->many = many;
 	s->jobs_end = &s->jobs;
 	s->done_end = &s->done;
 	pthread_mutex_init(&s->lock, NULL);

@@ -49,8 +49,11 @@ void survey_free(struct survey *s);
 
 struct surveyor;
 
-/* packs must outlive it. full: probes that are not attached by default, too. NULL with errno set. */
-struct surveyor *surveyor_new(const struct packs *packs, bool full);
+/*
+ * packs must outlive it. full: probes that are not attached by default, too. many: packs of many places, too. NULL with errno
+ * set.
+ */
+struct surveyor *surveyor_new(const struct packs *packs, bool full, bool many);
 /* Waits for the survey under way. */
 void surveyor_free(struct surveyor *s);
 

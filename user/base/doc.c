@@ -238,6 +238,19 @@ int doc_items(struct doc *d, const yaml_node_t *n, const char *what, doc_item_fn
 	return 0;
 }
 
+uint8_t *doc_mark(const struct doc *d)
+{
+	size_t count = d->yaml.nodes.top - d->yaml.nodes.start;
+	uint8_t *mark = malloc(count + 1);
+
+	return mark ? memcpy(mark, d->seen, count + 1) : NULL;
+}
+
+void doc_back_to(struct doc *d, const uint8_t *mark)
+{
+	memcpy(d->seen, mark, d->yaml.nodes.top - d->yaml.nodes.start + 1);
+}
+
 /* ------------------------------------------------------------------ tables */
 
 struct table {

@@ -52,6 +52,12 @@ typedef int (*doc_pair_fn)(struct doc *d, const yaml_node_t *key, const char *na
 int doc_pairs(struct doc *d, const yaml_node_t *n, const char *what, doc_pair_fn fn, void *object);
 typedef int (*doc_item_fn)(struct doc *d, const yaml_node_t *item, void *object);
 int doc_items(struct doc *d, const yaml_node_t *n, const char *what, doc_item_fn fn, void *object);
+/*
+ * For what is read several times, as a template: what was read by now, to be freed (NULL: no memory), and back to that, after
+ * which all else may be read once more.
+ */
+uint8_t *doc_mark(const struct doc *d);
+void doc_back_to(struct doc *d, const uint8_t *mark);
 
 /* The text of a scalar, not empty, without control characters; lives as long as d. NULL with d->error set. */
 const char *doc_scalar(struct doc *d, const yaml_node_t *n);

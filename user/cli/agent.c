@@ -194,8 +194,7 @@ static void stop(struct agent *a)
 {
 	notify_stopping();
 	httpd_free(a->httpd);
-	if (a->meter.session.loader)
-		session_close(&a->meter.session);
+	meter_end(&a->meter);
 	outlet_close(&a->outlet);
 	meter_close(&a->meter);
 	server_status_free(a->status);

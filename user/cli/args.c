@@ -14,7 +14,7 @@
 /* The getopt tables of one command: only the options of its groups. */
 struct getopt_tables {
 	struct option longs[OPTIONS_MAX + 1];
-	char shorts[2 * OPTIONS_MAX + 2];
+	char shorts[2 * OPTIONS_MAX + 3];
 };
 
 static int takes_value(const struct option_spec *o)
@@ -29,6 +29,8 @@ static void build_tables(const struct command *cmd, struct getopt_tables *t)
 	size_t n = 0, s = 0;
 
 	memset(t, 0, sizeof(*t));
+	if (cmd->groups & COMMAND_LINE)
+		t->shorts[s++] = '+';
 	t->shorts[s++] = ':';
 	for (size_t i = 0; i < OPTIONS_MAX; i++) {
 		const struct option_spec *o = &options[i];
@@ -145,7 +147,7 @@ int args_parse(const struct command *cmd, int argc, char **argv, struct config *
 	c->argv = argv;
 	c->operands = argv + optind;
 	c->operand_count = argc - optind;
-	if (c->operand_count && !(cmd->groups & OPERANDS)) {
+	if (c->operand_count && !(cmd->groups & (OPERANDS | COMMAND_LINE))) {
 		fprintf(stderr, "tokscope: unexpected argument '%s'\n", c->operands[0]);
 		return usage(cmd);
 	}

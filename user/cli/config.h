@@ -69,6 +69,7 @@ struct config {
 	bool bpf_stats;
 	int gpu_hook; /* enum gpu_hook */
 	const char *gpu_majors;
+	bool cupti;	       /* GPU work of processes that have libtokscope_cupti.so */
 	int nvml;	       /* enum nvml_when */
 	const char *nvml_path; /* NULL: looked for */
 	uint64_t nvml_interval_ms;
@@ -96,7 +97,9 @@ struct config {
 	bool json;
 	bool pretty;
 	bool man;
-	bool defaults; /* config show */
+	bool defaults;		 /* config show */
+	const char *output_file; /* gpu timeline; NULL: its default */
+	const char *cupti_mode;	 /* run: "graph", "node"; NULL: as the library does */
 	/* request trace */
 	uint64_t count;	   /* stop after this many requests; 0: never */
 	double duration_s; /* stop after this long; 0: never */

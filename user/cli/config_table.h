@@ -28,6 +28,11 @@ enum option_group {
 	CONFIG = 1 << 16,    /* the command reads the configuration file and the environment */
 	TELEMETRY = 1 << 17, /* what the agent exports, and how */
 	SETTINGS = 1 << 18,
+	TIMELINE = 1 << 19,
+	RUN = 1 << 20,
+	RELEASE = 1 << 21,
+	COMMAND_LINE =
+		1 << 22, /* the first word that is no option, and all after it, are a command */
 
 	/* everything that the agent takes */
 	AGENT = SELECT | CAPTURE | GPU | PROBES | PACKS | WEB | RECORDS | TELEMETRY | CONFIG,

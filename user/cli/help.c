@@ -112,7 +112,10 @@ void help_command(FILE *out, const struct command *cmd)
 {
 	fprintf(out, "Usage: ");
 	print_name(out, cmd);
-	fprintf(out, " [OPTION]...%s\n\n%s\n", cmd->groups & OPERANDS ? " ARGUMENT..." : "",
+	fprintf(out, " [OPTION]...%s\n\n%s\n",
+		cmd->groups & OPERANDS	     ? " ARGUMENT..."
+		: cmd->groups & COMMAND_LINE ? " [--] COMMAND..."
+					     : "",
 		cmd->summary);
 	print_options(out, cmd->groups);
 	fprintf(out, "\nExamples:\n");

@@ -48,6 +48,11 @@ static const struct {
 	{ "probe", "tokscope.probe.duration" },
 	{ "value", "tokscope.probe.value" },
 	{ "ioctl", "tokscope.gpu.ioctl.duration" },
+	{ "kernel", "tokscope.gpu.kernel.duration" },
+	{ "graph", "tokscope.gpu.graph.duration" },
+	{ "memcpy", "tokscope.gpu.memcpy.duration" },
+	{ "launch", "tokscope.gpu.launch.delay" },
+	{ "gap", "tokscope.gpu.step.gap" },
 };
 #define ALIASES (sizeof(aliases) / sizeof(aliases[0]))
 

@@ -8,7 +8,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/agent_resource.h"
+#include "cli/cupti_metrics.h"
 #include "cli/gpu_metrics.h"
+#include "cli/gpu_share.h"
 #include "cli/nvml_metrics.h"
 #include "cli/probe_metrics.h"
 #include "cli/self_metrics.h"
@@ -17,7 +19,7 @@
 #include "discover/labels.h"
 #include "track/observe.h"
 
-static void on_finished(void *ctx, const struct request_record *r)
+static void tell_record(void *ctx, const struct request_record *r)
 {
 	struct meter *m = ctx;
 	struct request_record traced;
@@ -30,6 +32,22 @@ static void on_finished(void *ctx, const struct request_record *r)
 	observer_finished(m->observer, r);
 	if (m->ops->finished)
 		m->ops->finished(m->ctx, r);
+}
+
+/* Where its GPU time will be known, it is told then. */
+static void on_finished(void *ctx, const struct request_record *r)
+{
+	struct meter *m = ctx;
+
+	if (!gpu_share_hold(m->share, r, clock_monotonic_ns()))
+		tell_record(m, r);
+}
+
+static void on_run(void *ctx, const struct request_run *run)
+{
+	struct meter *m = ctx;
+
+	gpu_share_run(m->share, run);
 }
 
 static void on_unparsed(void *ctx, const struct server *s, enum unparsed_reason reason)
@@ -80,6 +98,7 @@ static void on_retired(void *ctx, const struct server *s)
 {
 	struct meter *m = ctx;
 
+	gpu_share_server_gone(m->share, s->id);
 	probe_metrics_retire(m->probes, &m->session, s);
 	observer_retire(m->observer, s);
 	if (m->ops->retired)
@@ -93,11 +112,50 @@ static void on_gpu(void *ctx, const struct tks_gpu *r)
 	gpu_metrics_record(m->gpu, m->session.discovery, r);
 }
 
+/* Only a library that is active tells all of its process's work. */
+static void told_status(struct meter *m, const struct tks_cupti_status_record *r)
+{
+	static const struct tks_sock none;
+	const struct server *s = discovery_resolve(m->session.discovery, r->h.tgid, &none);
+
+	if (s && r->h.size >= sizeof(*r))
+		gpu_share_process(m->share, s->id, r->h.tgid, r->status.state == TKS_CUPTI_ACTIVE,
+				  r->h.time_ns);
+}
+
+static void on_cupti(void *ctx, const struct tks_header *h)
+{
+	struct meter *m = ctx;
+
+	if (h->kind == TKS_KIND_CUPTI_STATUS)
+		told_status(m, (const void *)h);
+	cupti_metrics_record(m->cupti, h);
+}
+
+static void on_work(void *ctx, const struct activity_work *w)
+{
+	struct meter *m = ctx;
+
+	if (w->use)
+		gpu_share_work(m->share, w->use->server, w);
+	if (m->ops->gpu_work)
+		m->ops->gpu_work(m->ctx, w);
+}
+
 static void on_process_gone(void *ctx, uint32_t tgid)
 {
 	struct meter *m = ctx;
 
+	gpu_share_process_gone(m->share, tgid);
+	cupti_metrics_process_gone(m->cupti, tgid);
 	gpu_metrics_process_gone(m->gpu, m->session.discovery, tgid);
+}
+
+static void on_pulse(void *ctx, uint64_t now_ns)
+{
+	struct meter *m = ctx;
+
+	gpu_share_tick(m->share, now_ns);
 }
 
 static void on_tick(void *ctx, uint64_t now_ns)
@@ -108,6 +166,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	self_metrics_update(m->registry, &m->session);
 	gpu_metrics_update(m->gpu, &m->session);
 	nvml_metrics_update(m->nvml);
+	cupti_metrics_update(m->cupti, !nvml_metrics_told(m->nvml), now_ns);
 	probe_metrics_update(m->probes, &m->session);
 	if (m->ops->tick)
 		m->ops->tick(m->ctx, now_ns);
@@ -122,6 +181,7 @@ static const struct hist_bounds *on_itl_bounds(void *ctx)
 
 static const struct session_ops session_ops = {
 	.finished = on_finished,
+	.run = on_run,
 	.unparsed = on_unparsed,
 	.stream_event = on_stream_event,
 	.gauge = on_gauge,
@@ -129,7 +189,9 @@ static const struct session_ops session_ops = {
 	.renamed = on_renamed,
 	.retired = on_retired,
 	.gpu = on_gpu,
+	.cupti = on_cupti,
 	.process_gone = on_process_gone,
+	.pulse = on_pulse,
 	.tick = on_tick,
 	.itl_bounds = on_itl_bounds,
 };
@@ -178,6 +240,20 @@ static void open_nvml(struct meter *m, const struct config *c)
 		log_warn("GPUs are not read from NVML: %s", strerror(errno));
 }
 
+static int open_cupti(struct meter *m)
+{
+	const struct cupti_metrics_config cc = {
+		.session = &m->session, .names = m->ops->gpu_work, .work = on_work, .ctx = m
+	};
+
+	m->share = gpu_share_new(tell_record, m);
+	m->cupti = m->share ? cupti_metrics_new(m->registry, &cc) : NULL;
+	if (m->cupti)
+		return 0;
+	log_error("out of memory");
+	return -ENOMEM;
+}
+
 int meter_open(struct meter *m, const struct config *c, const struct meter_ops *ops, void *ctx)
 {
 	const struct observer_config oc = { .exemplars = c->exemplars != EXEMPLARS_OFF,
@@ -197,6 +273,9 @@ int meter_open(struct meter *m, const struct config *c, const struct meter_ops *
 		log_error("out of memory");
 		return -ENOMEM;
 	}
+	err = open_cupti(m);
+	if (err)
+		return err;
 	describe_agent(m, c);
 	err = session_open(&m->session, c, &session_ops, m);
 	if (err)
@@ -206,11 +285,20 @@ int meter_open(struct meter *m, const struct config *c, const struct meter_ops *
 	return 0;
 }
 
+void meter_end(struct meter *m)
+{
+	if (!m->session.loader)
+		return;
+	gpu_share_end(m->share);
+	session_close(&m->session);
+}
+
 void meter_close(struct meter *m)
 {
-	if (m->session.loader)
-		session_close(&m->session);
+	meter_end(m);
+	gpu_share_free(m->share);
 	nvml_metrics_free(m->nvml);
+	cupti_metrics_free(m->cupti);
 	probe_metrics_free(m->probes);
 	gpu_metrics_free(m->gpu);
 	observer_free(m->observer);

@@ -171,6 +171,11 @@ void nvml_metrics_update(struct nvml_metrics *m)
 	m->shown = now;
 }
 
+bool nvml_metrics_told(const struct nvml_metrics *m)
+{
+	return m && m->shown && m->shown->gpu_count;
+}
+
 /* ------------------------------------------------------------------ open and close */
 
 struct nvml_metrics *nvml_metrics_new(struct registry *r, const struct config *c)

@@ -14,6 +14,8 @@ struct nvml_metrics *nvml_metrics_new(struct registry *r, const struct config *c
 void nvml_metrics_free(struct nvml_metrics *m);
 /* About once a second. NULL: does nothing. */
 void nvml_metrics_update(struct nvml_metrics *m);
+/* Does it tell which GPUs there are (tokscope_gpu_info)? */
+bool nvml_metrics_told(const struct nvml_metrics *m);
 
 /* The line of `feature probe`. */
 void nvml_feature(struct feature *row);

@@ -161,7 +161,7 @@ static void print_rows(const json_t *rows)
 	const json_t *row;
 	size_t i;
 
-	printf("%-22s %-7s %-11s %-9s %-9s %-10s %-24s %s\n", "PROBE", "SET", "OFFSET", "INSN",
+	printf("%-30s %-7s %-11s %-9s %-9s %-10s %-24s %s\n", "PROBE", "SET", "OFFSET", "INSN",
 	       "COST", "BUILD-ID", "FILE", "SYMBOL, OR WHY NOT");
 	json_array_foreach(rows, i, row) {
 		const json_t *offset = json_object_get(row, "offset");
@@ -171,7 +171,7 @@ static void print_rows(const json_t *rows)
 		if (json_is_integer(offset))
 			snprintf(at, sizeof(at), "0x%llx",
 				 (unsigned long long)json_integer_value(offset));
-		printf("%-22s %-7s %-11s %-9s %-9s %-10.10s %-24s %s%s%s\n", text(row, "probe"),
+		printf("%-30s %-7s %-11s %-9s %-9s %-10.10s %-24s %s%s%s\n", text(row, "probe"),
 		       json_is_true(json_object_get(row, "default")) ? "default" : "full", at,
 		       text(row, "instruction"), text(row, "cost"), text(row, "build_id"),
 		       file ? file + 1 : text(row, "file"), text(row, "symbol"),

@@ -59,7 +59,7 @@ static void print_probe(const json_t *probe)
 	const char *between = "";
 	size_t i;
 
-	printf("  %-22s %-8s %-13s ", json_string_value(json_object_get(probe, "name")),
+	printf("  %-30s %-8s %-13s ", json_string_value(json_object_get(probe, "name")),
 	       json_is_true(json_object_get(probe, "default")) ? "default" : "full",
 	       json_string_value(json_object_get(probe, "at")));
 	json_array_foreach(list, i, name) {

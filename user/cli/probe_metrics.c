@@ -76,11 +76,7 @@ static enum metric_id family_named(const char *name)
 /* What the family has beside the server's identity, "" where that is nothing. */
 static const char *own_label(const struct pack_result *r)
 {
-	if (!r->metric)
-		return r->name;
-	if (*r->stage)
-		return r->stage;
-	return r->state;
+	return r->metric ? r->label : r->name;
 }
 
 /* A series: false where the server is gone, or the pack is newer than this binary. */

@@ -22,6 +22,7 @@
 
 static void process_gone(struct session *s, uint32_t tgid)
 {
+	cupti_drop_process(s->cupti, tgid);
 	if (s->probes)
 		probes_drop_process(s->probes, tgid);
 	if (s->ops->process_gone)
@@ -34,8 +35,11 @@ static void on_process(struct session *s, const struct tks_proc *p)
 		tracker_process_exit(s->tracker, p->h.tgid, p->h.time_ns);
 		process_gone(s, p->h.tgid);
 	}
-	if (p->event == TKS_PROC_EXEC && s->probes)
-		probes_exec_process(s->probes, p->h.tgid);
+	if (p->event == TKS_PROC_EXEC) {
+		cupti_exec_process(s->cupti, p->h.tgid);
+		if (s->probes)
+			probes_exec_process(s->probes, p->h.tgid);
+	}
 	discovery_proc_event(s->discovery, p);
 }
 
@@ -69,6 +73,13 @@ static void on_record(void *ctx, const struct tks_header *h)
 		if (s->ops->gpu)
 			s->ops->gpu(s->ctx, (const struct tks_gpu *)h);
 		break;
+	case TKS_KIND_CUPTI_ACTIVITY:
+	case TKS_KIND_CUPTI_NAME:
+	case TKS_KIND_CUPTI_DEVICE:
+	case TKS_KIND_CUPTI_STATUS:
+		if (s->ops->cupti)
+			s->ops->cupti(s->ctx, h);
+		break;
 	}
 }
 
@@ -80,6 +91,7 @@ static int on_select(void *ctx, uint32_t pid)
 {
 	struct session *s = ctx;
 
+	cupti_add_process(s->cupti, pid);
 	if (s->probes)
 		probes_add_process(s->probes, pid);
 	return loader_select(s->loader, pid);
@@ -173,6 +185,14 @@ static void on_gauge(void *ctx, const struct server *server, int in_flight, int 
 		s->ops->gauge(s->ctx, server, in_flight, awaiting);
 }
 
+static void on_run(void *ctx, const struct request_run *run)
+{
+	struct session *s = ctx;
+
+	if (s->ops->run)
+		s->ops->run(s->ctx, run);
+}
+
 static void on_sock_mode(void *ctx, uint64_t sock_id, uint32_t mode)
 {
 	struct session *s = ctx;
@@ -186,6 +206,7 @@ static const struct tracker_ops tracker_ops = {
 	.unparsed = on_unparsed,
 	.stream_event = on_stream_event,
 	.gauge = on_gauge,
+	.run = on_run,
 	.sock_mode = on_sock_mode,
 };
 
@@ -281,6 +302,8 @@ int session_open(struct session *s, const struct config *c, const struct session
 	s->tracker = s->packs ? tracker_new(&tc, &tracker_ops, s) : NULL;
 	s->discovery = s->tracker ? session_discovery(c, s->packs, &discovery_ops, s) : NULL;
 	s->loader = s->discovery ? loader_new(&lc, &loader_ops, s) : NULL;
+	if (s->loader && ops->cupti && c->cupti)
+		s->cupti = cupti_new(s->loader);
 	if (s->loader)
 		open_probes(s, c);
 	err = s->loader ? discovery_scan(s->discovery, clock_monotonic_ns()) : -errno;
@@ -331,8 +354,11 @@ int session_run(struct session *s, double duration_s)
 		now = clock_monotonic_ns();
 		if (now - discovered >= DISCOVERY_NS) {
 			discovery_tick(s->discovery, now);
+			cupti_tick(s->cupti, now);
 			if (s->probes)
 				probes_tick(s->probes, now);
+			if (s->ops->pulse)
+				s->ops->pulse(s->ctx, now);
 			discovered = now;
 		}
 		if (now - kept >= HOUSEKEEP_NS) {
@@ -355,6 +381,8 @@ void session_close(struct session *s)
 	s->kube = NULL;
 	tracker_free(s->tracker);
 	s->tracker = NULL;
+	cupti_free(s->cupti);
+	s->cupti = NULL;
 	probes_free(s->probes);
 	s->probes = NULL;
 	loader_free(s->loader);

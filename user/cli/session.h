@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "attach/cupti.h"
 #include "attach/probes.h"
 #include "cli/config.h"
 #include "discover/discovery.h"
@@ -19,6 +20,7 @@
 struct session_ops {
 	void (*finished)(void *ctx, const struct request_record *r);
 	/* All others may be NULL. */
+	void (*run)(void *ctx, const struct request_run *run);
 	void (*unparsed)(void *ctx, const struct server *s, enum unparsed_reason reason);
 	void (*stream_event)(void *ctx, const struct server *s, bool content);
 	void (*gauge)(void *ctx, const struct server *s, int in_flight, int awaiting_first_token);
@@ -28,8 +30,12 @@ struct session_ops {
 	void (*retired)(void *ctx, const struct server *s);
 	/* A call of a GPU driver; without it no such call is traced. */
 	void (*gpu)(void *ctx, const struct tks_gpu *r);
+	/* What libtokscope_cupti.so tells: a record of kind TKS_KIND_CUPTI_* (tks_cupti.h). */
+	void (*cupti)(void *ctx, const struct tks_header *h);
 	/* A traced process has ended, or is traced no more; discovery still knows it. */
 	void (*process_gone)(void *ctx, uint32_t tgid);
+	/* About ten times a second. */
+	void (*pulse)(void *ctx, uint64_t now_ns);
 	/* About once a second. */
 	void (*tick)(void *ctx, uint64_t now_ns);
 	/* The boundaries that the records' itl is to have; without it the catalogue's. Asked once, by session_open(). */
@@ -40,6 +46,7 @@ struct session {
 	struct packs *packs;
 	struct loader *loader;
 	struct probes *probes; /* NULL: not wanted, or not possible here */
+	struct cupti *cupti;   /* NULL: not wanted */
 	struct discovery *discovery;
 	struct tracker *tracker;
 	struct kube *kube; /* NULL: not wanted, or not in Kubernetes */

@@ -11,12 +11,8 @@
 static const struct {
 	const char *ucum, *word;
 } units[] = {
-	{ "s", "seconds" },
-	{ "By", "bytes" },
-	{ "1", "ratio" },
-	{ "W", "watts" },
-	{ "Cel", "celsius" },
-	{ "Hz", "hertz" },
+	{ "s", "seconds" }, { "By", "bytes" },	  { "1", "ratio" },
+	{ "W", "watts" },   { "Cel", "celsius" }, { "Hz", "hertz" },
 };
 
 static const char *unit_word(const char *ucum)

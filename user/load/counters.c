@@ -83,7 +83,7 @@ size_t loader_programs(const struct loader *l, struct loader_program *rows, size
 
 		if (!backend_wants(bpf_program__name(p), l->backend, l->raw) ||
 		    !gpu_hook_wants(bpf_program__name(p), l->gpu.hook) ||
-		    !probes_want(l, bpf_program__name(p)))
+		    !probes_want(l, bpf_program__name(p)) || !cupti_wants(l, bpf_program__name(p)))
 			continue;
 		if (n < max) {
 			rows[n] = (struct loader_program){ .name = bpf_program__name(p) };

@@ -4,6 +4,7 @@
 #define LOAD_INTERNAL_H
 
 #include <bpf/libbpf.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "load/loader.h"
@@ -31,6 +32,12 @@ struct probes {
 	size_t events;	/* attached now */
 };
 
+struct background {
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	unsigned int running;
+};
+
 #define RETURNS_MAX 16
 
 struct loader {
@@ -47,6 +54,8 @@ struct loader {
 	uint64_t bad_records;
 	struct gpu_hooks gpu;
 	struct probes probes;
+	bool cupti_supported; /* its programs are loaded */
+	struct background background;
 };
 
 /* backend.c. Does this program serve that backend, or every one? `raw` takes raw_tp instead of tp_btf. */
@@ -72,6 +81,25 @@ void probes_choose(struct loader *l, const struct loader_config *config);
 bool probes_want(const struct loader *l, const char *program);
 /* Before load: which programs and maps there will be. */
 void probes_select(struct loader *l);
+
+/* cupti.c, likewise. */
+void cupti_select(struct loader *l);
+bool cupti_wants(const struct loader *l, const char *program);
+
+/* uprobe_event.c */
+int user_errno(int err);
+/* Opens a file to be probed, and says how the kernel finds it while it is open: what is deleted or moved stays the same file. */
+#define UPROBE_FILE_NAME 32
+int uprobe_file_open(const char *path, char name[UPROBE_FILE_NAME]);
+/* The descriptor of the event, or a negative errno. */
+int uprobe_event_open(pid_t pid, const char *file, const struct uprobe_place *place);
+void uprobe_events_close(struct background *b, const int *fds, size_t count);
+
+/* background.c. Runs run(arg) in a thread; at once where there is none to be had. */
+void background_run(struct background *b, void (*run)(void *arg), void *arg);
+void background_init(struct background *b);
+/* Waits for all of them. */
+void background_end(struct background *b);
 
 /* features.c. Is this row of features.def available? Tries it. */
 bool feature_available(const char *name);

@@ -72,6 +72,7 @@ static int variant_load(struct loader *l, const struct loader_config *config,
 	err = backend_select_programs(l->skel, v->backend, v->raw);
 	gpu_hooks_select(l, config);
 	probes_select(l);
+	cupti_select(l);
 	if (!err)
 		err = tokscope_bpf__load(l->skel);
 	l->backend = v->backend;
@@ -119,21 +120,28 @@ static int load_with_gpu(struct loader *l, const struct loader_config *config)
 	return load_best(l, config);
 }
 
-/* So are the probes in servers. */
+/* So are the probes in servers, and those of the CUPTI library: each is given up by itself. */
 static int load_all(struct loader *l, const struct loader_config *config)
 {
-	int err, without;
+	int first, err;
 
 	probes_choose(l, config);
+	l->cupti_supported = true;
+	first = err = load_with_gpu(l, config);
+	if (!err)
+		return 0;
+	l->cupti_supported = false;
 	err = load_with_gpu(l, config);
-	if (!err || !l->probes.supported)
-		return err;
-	l->probes.supported = false;
-	without = load_with_gpu(l, config);
-	if (!without)
-		log_warn("functions of servers are not probed: the kernel refuses the program (%s)",
-			 strerror(-err));
-	return without;
+	if (err && l->probes.supported) {
+		l->probes.supported = false;
+		err = load_with_gpu(l, config);
+	}
+	if (!err)
+		log_warn("%s not traced: the kernel refuses the program (%s)",
+			 l->probes.supported ? "GPU work that CUPTI tells of is"
+					     : "functions of servers are",
+			 strerror(-first));
+	return err;
 }
 
 size_t backend_probe(struct feature *rows, size_t max)
@@ -186,6 +194,7 @@ struct loader *loader_new(const struct loader_config *config, const struct loade
 	l->ctx = ctx;
 	l->epoll_fd = -1;
 	l->stats_fd = -1;
+	background_init(&l->background);
 	diagnose_route_libbpf_log();
 	check_pid_namespace();
 	err = load_all(l, config);
@@ -219,6 +228,7 @@ void loader_free(struct loader *l)
 	reader_close(l);
 	gpu_hooks_detach(l);
 	variant_unload(l);
+	background_end(&l->background);
 	if (l->stats_fd >= 0)
 		close(l->stats_fd);
 	free(l);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "tks_cupti.h"
 #include "tks_gpu.h"
 #include "tks_probe.h"
 #include "tks_record.h"
@@ -81,6 +82,8 @@ struct probe_links;
 
 /* Can this kernel tell probes apart (bpf_get_attach_cookie, 5.15)? Without it there are none. */
 bool loader_probes_supported(const struct loader *l);
+/* Are places cheap: by uprobe_multi? */
+bool loader_probes_many(const struct loader *l);
 /* Sets a site's spec and clears its counts and its being off. */
 int loader_probe_site(struct loader *l, uint32_t site, const struct tks_probe_site *spec);
 /*
@@ -105,6 +108,34 @@ void loader_probe_gauges(const struct loader *l, probe_gauge_fn fn, void *ctx);
 void loader_probe_forget(struct loader *l, uint32_t group);
 /* Forgets timers that began before (CLOCK_MONOTONIC): what they timed was given up. Returns how many. */
 size_t loader_probe_forget_timers(struct loader *l, uint64_t before_ns);
+
+/*
+ * The probes of libtokscope_cupti.so (tks_cupti.h, tks_cupti_probes.def). What they tell comes as records of kinds
+ * TKS_KIND_CUPTI_*.
+ */
+enum cupti_probe {
+#define TKS_CUPTI_PROBE(id, name, program) CUPTI_PROBE_##id,
+#include "tks_cupti_probes.def"
+#undef TKS_CUPTI_PROBE
+	CUPTI_PROBES,
+};
+const char *cupti_probe_name(enum cupti_probe p); /* as its USDT note has it */
+struct uprobe_place {
+	uint64_t offset;    /* in the file */
+	uint64_t semaphore; /* offset in the file of its semaphore; 0: none */
+	bool at_return;
+};
+
+struct cupti_links;
+/*
+ * Attaches the probes of `wanted` (1 << enum cupti_probe each) of the library `path` in one process: all of them, or none and
+ * NULL with errno set. Their semaphores are up until they are detached.
+ */
+struct cupti_links *loader_cupti_attach(struct loader *l, uint32_t pid, const char *path,
+					const struct uprobe_place places[CUPTI_PROBES],
+					unsigned int wanted);
+/* Returns at once; it takes effect within a second, and before loader_free() returns. */
+void loader_cupti_detach(struct cupti_links *links);
 
 int loader_select(struct loader *l, uint32_t tgid);
 void loader_unselect(struct loader *l, uint32_t tgid);

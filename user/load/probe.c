@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,7 +18,7 @@ struct probe_links {
 	struct loader *loader;
 	struct bpf_link **links;
 	size_t count;
-	/* One a link where probes are perf events: those outlive their links, see events_close(). */
+	/* One a link where probes are perf events: those outlive their links, see events_stop(). */
 	int *events;
 	size_t event_count;
 };
@@ -67,6 +65,11 @@ bool loader_probes_supported(const struct loader *l)
 	return l->probes.supported;
 }
 
+bool loader_probes_many(const struct loader *l)
+{
+	return l->probes.multi;
+}
+
 /* ------------------------------------------------------------------ one attachment */
 
 /* What is attached together. Arrays of `count`, in the order of `index`: entries first, then returns. */
@@ -74,8 +77,7 @@ struct batch {
 	struct loader *loader;
 	struct probe_links *links;
 	pid_t pid;
-	char file
-		[32]; /* the opened file under /proc/self/fd: what is deleted or moved stays the same file */
+	char file[UPROBE_FILE_NAME];
 	const struct probe_place *places;
 	int *attached;
 	size_t *index;
@@ -133,12 +135,6 @@ static void batch_fill(struct batch *b, uint32_t group, size_t n)
 	}
 }
 
-/* The kernel has errors of its own that must not reach user space: ENOTSUPP of include/linux/errno.h. */
-static int user_errno(int err)
-{
-	return err == 524 ? EOPNOTSUPP : err;
-}
-
 static void batch_result(struct batch *b, size_t from, size_t n, int err)
 {
 	for (size_t i = from; i < from + n; i++)
@@ -193,40 +189,13 @@ static void multi_attach_each(struct batch *b, size_t from, size_t n)
 
 /* ------------------------------------------------------------------ perf events: one a place */
 
-static int uprobe_event_type(void)
-{
-	_cleanup_fclose_ FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
-	int type;
-
-	if (!f)
-		return -errno;
-	return fscanf(f, "%d", &type) == 1 ? type : -EINVAL;
-}
-
-/* perf_event_open(2); config as /sys/bus/event_source/devices/uprobe/format says it. */
-static int event_open(const struct batch *b, size_t i, int type)
-{
-	struct perf_event_attr attr = {
-		.type = type,
-		.size = sizeof(attr),
-		.config = (uint64_t)b->semaphores[i] << 32 | (i >= b->entries),
-		.uprobe_path = (uintptr_t)b->file,
-		.probe_offset = b->offsets[i],
-	};
-	int fd;
-
-	if (b->semaphores[i] > UINT32_MAX)
-		return -ERANGE;
-	fd = syscall(SYS_perf_event_open, &attr, b->pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -user_errno(errno) : fd;
-}
-
-/* The link owns one descriptor of the event and closes it; the other one keeps the event until events_close(). */
-static int event_attach(struct batch *b, size_t i, int type)
+/* The link owns one descriptor of the event and closes it; the other one keeps the event until uprobe_events_close(). */
+static int event_attach(struct batch *b, size_t i)
 {
 	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = b->cookies[i]);
+	const struct uprobe_place place = { b->offsets[i], b->semaphores[i], i >= b->entries };
 	struct probe_links *links = b->links;
-	int fd = event_open(b, i, type), kept, err;
+	int fd = uprobe_event_open(b->pid, b->file, &place), kept, err;
 	struct bpf_link *link;
 
 	if (fd < 0)
@@ -262,17 +231,16 @@ static void warn_no_room(struct loader *l, size_t left_out)
 static void events_attach(struct batch *b)
 {
 	size_t left_out = 0;
-	int type = uprobe_event_type();
 
 	b->links->events = calloc(PROBE_PLACES_PERF, sizeof(*b->links->events));
 	for (size_t i = 0; i < b->count; i++) {
-		int err = type < 0 ? type : !b->links->events ? -ENOMEM : 0;
+		int err = b->links->events ? 0 : -ENOMEM;
 
 		if (!err && b->loader->probes.events >= PROBE_PLACES_PERF) {
 			err = -ENOSPC;
 			left_out++;
 		}
-		batch_result(b, i, 1, err ? err : event_attach(b, i, type));
+		batch_result(b, i, 1, err ? err : event_attach(b, i));
 	}
 	if (left_out)
 		warn_no_room(b->loader, left_out);
@@ -290,23 +258,13 @@ static void batch_attach(struct batch *b)
 	multi_attach_each(b, b->entries, b->count - b->entries);
 }
 
-/* Not read: O_PATH follows links under /proc/PID/map_files and needs no permission on the file. */
-static int batch_open_file(struct batch *b, const char *path)
-{
-	int fd = open(path, O_PATH | O_CLOEXEC);
-
-	if (fd >= 0)
-		snprintf(b->file, sizeof(b->file), "/proc/self/fd/%d", fd);
-	return fd < 0 ? -errno : fd;
-}
-
 static int attach_places(struct batch *b, uint32_t group, const char *path, size_t count)
 {
 	_cleanup_close_ int fd = -1;
 
 	if (!b->loader->probes.supported)
 		return -EOPNOTSUPP;
-	fd = batch_open_file(b, path);
+	fd = uprobe_file_open(path, b->file);
 	if (fd < 0)
 		return fd;
 	if (!batch_alloc(b, count))
@@ -350,43 +308,6 @@ struct probe_links *loader_probes_attach(struct loader *l, uint32_t pid, uint32_
 	return NULL;
 }
 
-struct closing {
-	size_t count;
-	int fds[];
-};
-
-static void *close_all(void *arg)
-{
-	struct closing *c = arg;
-
-	for (size_t i = 0; i < c->count; i++)
-		close(c->fds[i]);
-	free(c);
-	return NULL;
-}
-
-/*
- * The last close of an event takes its breakpoint away and waits for the kernel's grace periods: 0.1 s each, one after
- * the other. A thread does it that nobody waits for; the programs are off already.
- */
-static void events_close(const int *fds, size_t count)
-{
-	struct closing *c = malloc(sizeof(*c) + count * sizeof(*fds));
-	pthread_t thread;
-
-	if (c) {
-		c->count = count;
-		memcpy(c->fds, fds, count * sizeof(*fds));
-		if (!pthread_create(&thread, NULL, close_all, c)) {
-			pthread_detach(thread);
-			return;
-		}
-		free(c);
-	}
-	for (size_t i = 0; i < count; i++)
-		close(fds[i]);
-}
-
 static void *destroy_link(void *link)
 {
 	bpf_link__destroy(link);
@@ -420,7 +341,7 @@ void loader_probes_detach(struct probe_links *links)
 		bpf_link__destroy(links->links[i]);
 	if (links->event_count) {
 		events_stop(links);
-		events_close(links->events, links->event_count);
+		uprobe_events_close(&links->loader->background, links->events, links->event_count);
 	}
 	links->loader->probes.events -= links->event_count;
 	free(links->links);

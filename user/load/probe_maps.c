@@ -28,7 +28,7 @@ static bool step_valid(const struct tks_probe_step *s)
 	case TKS_PROBE_DIVIDE:
 		return s->imm > 0;
 	default:
-		return s->op <= TKS_PROBE_CAST;
+		return s->op <= TKS_PROBE_SCALE;
 	}
 }
 

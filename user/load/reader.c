@@ -12,10 +12,38 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* Is the record as long as its kind and its own fields say? */
+static bool cupti_valid(const struct tks_header *h)
+{
+	const struct tks_cupti_kernel_name *n = (const struct tks_cupti_kernel_name *)h;
+	const struct tks_cupti_activity *a = (const struct tks_cupti_activity *)h;
+
+	switch (h->kind) {
+	case TKS_KIND_CUPTI_ACTIVITY:
+		return h->size >= sizeof(*a) && a->count <= TKS_CUPTI_BATCH &&
+		       h->size == sizeof(*a) + a->count * sizeof(*a->records);
+	case TKS_KIND_CUPTI_NAME:
+		return h->size >= sizeof(*n) && n->len <= TKS_CUPTI_NAME_MAX &&
+		       h->size == sizeof(*n) + n->len;
+	case TKS_KIND_CUPTI_DEVICE:
+		return h->size == sizeof(struct tks_cupti_device_record);
+	default:
+		return h->size == sizeof(struct tks_cupti_status_record);
+	}
+}
+
+static bool is_cupti(const struct tks_header *h)
+{
+	return h->kind >= TKS_KIND_CUPTI_ACTIVITY && h->kind <= TKS_KIND_CUPTI_STATUS;
+}
+
+/* Is the record as long as its kind and its own fields say? Only bpf/cupti.bpf.h takes more room than it then needs. */
 static bool record_valid(const struct tks_header *h, size_t size)
 {
-	if (size < sizeof(*h) || h->size != size)
+	if (size < sizeof(*h) || h->size > size)
+		return false;
+	if (is_cupti(h))
+		return cupti_valid(h);
+	if (h->size != size)
 		return false;
 	switch (h->kind) {
 	case TKS_KIND_DATA: {

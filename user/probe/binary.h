@@ -41,6 +41,9 @@ struct mapped_files {
 };
 /* Each file once, in the order of addresses. proc_root: "/proc". Negative errno when the maps cannot be read. */
 int mapped_files_read(struct mapped_files *files, const char *proc_root, uint32_t pid);
+/* The same of those alone whose name ends in "/NAME". */
+int mapped_files_find(struct mapped_files *files, const char *proc_root, uint32_t pid,
+		      const char *name);
 void mapped_files_free(struct mapped_files *files);
 
 #endif

@@ -16,6 +16,9 @@
 #define RETURN_ADDRESS 8 /* bytes at the stack pointer, at a function's entry */
 #define STACK_SLOT     8
 #define REGISTER_ARGS  6
+#define SCALED	       "scaled"
+#define FACTORS	       16 /* of 2 bits each in one word */
+#define ONE_SAVED      "a difference or scaled() inside another: only one value can be kept"
 
 static const struct type {
 	const char *name;
@@ -255,6 +258,44 @@ static int parse_name(struct parser *p)
 
 static int parse_value(struct parser *p);
 
+/* One more factor, as its logarithm in two bits. */
+static int take_factor(struct parser *p, unsigned int number, uint32_t *factors)
+{
+	const char *where = skip(p);
+	int32_t factor;
+
+	if (number == FACTORS)
+		return fail(p, where, "there are %d factors at most", FACTORS);
+	if (take_number(p, &factor))
+		return -EINVAL;
+	if (factor < 1 || factor > 8 || factor & (factor - 1))
+		return fail(p, where, "a factor is 1, 2, 4 or 8");
+	*factors |= (uint32_t)__builtin_ctz(factor) << 2 * number;
+	return 0;
+}
+
+/* After "scaled": (COUNT, KIND, FACTOR FACTOR ...). */
+static int parse_scaled(struct parser *p, const char *where)
+{
+	unsigned int number = 0;
+	uint32_t factors = 0;
+
+	if (p->saved)
+		return fail(p, where, ONE_SAVED);
+	if (expect(p, '(') || parse_sum(p) || expect(p, ',') ||
+	    emit_imm(p, where, TKS_PROBE_SAVE, 0))
+		return -EINVAL;
+	p->saved = true;
+	if (parse_sum(p) || expect(p, ','))
+		return -EINVAL;
+	p->saved = false;
+	do {
+		if (take_factor(p, number++, &factors))
+			return -EINVAL;
+	} while (!take(p, ')'));
+	return emit_imm(p, where, TKS_PROBE_SCALE, (int32_t)factors);
+}
+
 /* After '*'. */
 static int parse_dereference(struct parser *p, const char *where)
 {
@@ -299,6 +340,10 @@ static int parse_unary(struct parser *p, const char *where)
 		return parse_constant(p, where, -1);
 	if (at_number(p))
 		return parse_constant(p, where, 1);
+	if (word_length(p->at) == strlen(SCALED) && !strncmp(p->at, SCALED, strlen(SCALED))) {
+		p->at += strlen(SCALED);
+		return parse_scaled(p, where);
+	}
 	if (word_length(p->at))
 		return parse_name(p);
 	return *p->at ? fail(p, where, "'%c' does not belong here", shown(p->at))
@@ -340,8 +385,7 @@ static int parse_term(struct parser *p)
 static int parse_difference(struct parser *p, const char *where)
 {
 	if (p->saved)
-		return fail(p, where,
-			    "a difference inside a difference: only one value can be kept");
+		return fail(p, where, ONE_SAVED);
 	if (emit_imm(p, where, TKS_PROBE_SAVE, 0))
 		return -EINVAL;
 	p->saved = true;

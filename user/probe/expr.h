@@ -4,7 +4,9 @@
  *
  *   sum    = term { ("+" | "-") NUMBER | "-" term }     a difference of two reads needs the one saved value
  *   term   = value { "/" NUMBER }                       unsigned
- *   value  = "*" "(" TYPE "*" ")" value | "(" TYPE ")" value | "(" sum ")" | ["-"] NUMBER | NAME
+ *   value  = "*" "(" TYPE "*" ")" value | "(" TYPE ")" value | "(" sum ")" | ["-"] NUMBER | NAME | scaled
+ *   scaled = "scaled" "(" sum "," sum "," FACTOR { FACTOR } ")"    the first times the factor (1, 2, 4, 8) that the second
+ *            chooses, counted from 0; needs the one saved value, too
  *   TYPE   = u8 u16 u32 u64 i8 i16 i32 i64 ptr
  *   NAME   = arg0..arg5, sarg0..sarg15 (8 bytes each of the stack, in front of which the return address lies), retval,
  *            uarg0..uarg11 (of USDT)

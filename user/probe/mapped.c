@@ -28,6 +28,7 @@ struct mapping {
 struct reading {
 	const char *proc_root;
 	uint32_t pid;
+	const char *only; /* NULL: all files, else those of this name */
 	struct mapped_files *files;
 	int err;
 };
@@ -162,20 +163,30 @@ static int add_file(struct reading *r, struct mapping *m)
 	return 0;
 }
 
+static bool is_named(const char *path, const char *name)
+{
+	const char *rest = strrchr(path, '/') + 1;
+	size_t len = strlen(name);
+
+	return !strncmp(rest, name, len) && (!rest[len] || !strcmp(rest + len, DELETED));
+}
+
 static bool read_line(void *ctx, char *line)
 {
 	struct reading *r = ctx;
 	struct mapping m = { 0 };
 
-	if (!parse_mapping(line, &m) || known(r->files, &m))
+	if (!parse_mapping(line, &m) || (r->only && !is_named(m.name, r->only)) ||
+	    known(r->files, &m))
 		return false;
 	r->err = add_file(r, &m);
 	return r->err < 0;
 }
 
-int mapped_files_read(struct mapped_files *files, const char *proc_root, uint32_t pid)
+int mapped_files_find(struct mapped_files *files, const char *proc_root, uint32_t pid,
+		      const char *name)
 {
-	struct reading r = { .proc_root = proc_root, .pid = pid, .files = files };
+	struct reading r = { .proc_root = proc_root, .pid = pid, .only = name, .files = files };
 	int err;
 
 	*files = (struct mapped_files){ 0 };
@@ -185,6 +196,11 @@ int mapped_files_read(struct mapped_files *files, const char *proc_root, uint32_
 	if (err < 0)
 		mapped_files_free(files);
 	return err < 0 ? err : 0;
+}
+
+int mapped_files_read(struct mapped_files *files, const char *proc_root, uint32_t pid)
+{
+	return mapped_files_find(files, proc_root, pid, NULL);
 }
 
 void mapped_files_free(struct mapped_files *files)

@@ -40,10 +40,8 @@ struct pack_result {
 	/* "llama.cpp:batch_tokens"; of a metric its own and the label: "engine.stage.duration:decode" */
 	char name[PACK_NAME_MAX * 2];
 	const char *metric;
-	/* The metric's label; each is "" where the metric has none such. */
-	char stage[16]; /* tokenize, queue, schedule, prefill, decode, sample, detokenize, load */
-	char state[16]; /* running, queued */
-	bool by_value;	/* a GAUGE that is set, not added to */
+	char label[PACK_NAME_MAX]; /* the value of the metric's label; "" where it has none */
+	bool by_value;		   /* a GAUGE that is set, not added to */
 };
 
 /* Layout guards: all that are given must hold. */
@@ -64,7 +62,9 @@ struct pack_probe {
 	char **patterns; /* tried in order; the first that is found counts, unless `all` */
 	size_t pattern_count;
 	bool all;
-	bool full; /* only in the full pack: not attached by default */
+	bool full;	  /* only in the full pack: not attached by default */
+	bool loose_start; /* the timers that it starts may run already: no loss */
+	bool loose_stop;  /* those that it stops may not run: likewise */
 	struct pack_when when;
 	char *no_unwind; /* why no exception passes: required for AT_RETURN_PROBE */
 	struct tks_probe_site
@@ -87,6 +87,7 @@ struct pack {
 	char *summary;		   /* NULL: none */
 	struct engine_rule *rules; /* how its processes are recognised (discover/engine.h) */
 	size_t rule_count;
+	bool many; /* its places are so many that they are only attached where those are cheap (loader_probes_many) */
 	struct pack_probe *probes;
 	size_t probe_count;
 	struct pack_result *results; /* its own, by local_result */

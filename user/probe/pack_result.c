@@ -16,7 +16,11 @@
 	X(METRIC, "metric") \
 	X(NAME, "name")     \
 	X(STAGE, "stage")   \
-	X(STATE, "state") X(KEY, "key") X(REQUEST, "request") X(SLOT, "slot")
+	X(STATE, "state")   \
+	X(API, "api")       \
+	X(LOOSE, "loose")   \
+	X(KEY, "key")       \
+	X(REQUEST, "request") X(SLOT, "slot")
 
 enum extra {
 #define X(id, key) EXTRA_##id,
@@ -33,17 +37,18 @@ static const char *const extra_keys[EXTRAS] = {
 
 #define BIT(extra) (1u << EXTRA_##extra)
 #define REPORT	   (BIT(METRIC) | BIT(NAME))
+#define TIMED	   (REPORT | BIT(STAGE) | BIT(API))
 
 /* X(key, what the kernel side does, what it makes, the keys that may stand beside it) */
-#define VERBS(X)                                                         \
-	X("counter", COUNT, RESULT_COUNTER, REPORT)                      \
-	X("histogram", HISTOGRAM, RESULT_HISTOGRAM, REPORT)              \
-	X("duration", DURATION, RESULT_DURATION, REPORT | BIT(STAGE))    \
-	X("gauge", GAUGE_SET, RESULT_GAUGE, REPORT | BIT(STATE))         \
-	X("gauge_add", GAUGE_ADD, RESULT_GAUGE, REPORT | BIT(STATE))     \
-	X("start", START, NO_RESULT, BIT(KEY))                           \
-	X("stop", STOP, RESULT_DURATION, REPORT | BIT(STAGE) | BIT(KEY)) \
-	X("lap", LAP, RESULT_DURATION, REPORT | BIT(STAGE) | BIT(KEY))   \
+#define VERBS(X)                                                        \
+	X("counter", COUNT, RESULT_COUNTER, REPORT | BIT(API))          \
+	X("histogram", HISTOGRAM, RESULT_HISTOGRAM, REPORT)             \
+	X("duration", DURATION, RESULT_DURATION, TIMED)                 \
+	X("gauge", GAUGE_SET, RESULT_GAUGE, REPORT | BIT(STATE))        \
+	X("gauge_add", GAUGE_ADD, RESULT_GAUGE, REPORT | BIT(STATE))    \
+	X("start", START, NO_RESULT, BIT(KEY) | BIT(LOOSE))             \
+	X("stop", STOP, RESULT_DURATION, TIMED | BIT(KEY) | BIT(LOOSE)) \
+	X("lap", LAP, RESULT_DURATION, TIMED | BIT(KEY))                \
 	X("event", EMIT, NO_RESULT, BIT(REQUEST) | BIT(SLOT))
 #define NO_RESULT ((enum pack_result_kind) - 1)
 
@@ -176,8 +181,10 @@ static int read_row(struct reading *g, const struct result *r, uint16_t *number)
 		.at = r->at,
 		.metric = r->extra[EXTRA_METRIC],
 		.name = r->extra[EXTRA_NAME],
+		.each = g->draft->each,
 		.label = { [LABEL_STAGE] = r->extra[EXTRA_STAGE],
-			   [LABEL_STATE] = r->extra[EXTRA_STATE] },
+			   [LABEL_STATE] = r->extra[EXTRA_STATE],
+			   [LABEL_API] = r->extra[EXTRA_API] },
 	};
 	struct pack_result row = { .kind = r->verb->kind,
 				   .by_value = r->verb->action == TKS_PROBE_GAUGE_SET };
@@ -208,6 +215,27 @@ static int find_timer(struct reading *g, const yaml_node_t *n, uint16_t *number)
 	return 0;
 }
 
+/* The kernel side counts by probe: all of its starts are loose, or none; likewise its stops. */
+static int read_loose(struct reading *g, const struct result *r, enum tks_probe_action_kind kind)
+{
+	static const struct doc_field field = { .key = "loose" };
+	const yaml_node_t *n = r->extra[EXTRA_LOOSE];
+	bool *loose = kind == TKS_PROBE_START ? &g->p->loose_start : &g->p->loose_stop;
+	bool now = false;
+
+	if (kind == TKS_PROBE_LAP)
+		return 0;
+	if (n && doc_read_flag(g->d, &field, n, &now))
+		return -EINVAL;
+	for (uint32_t i = 0; i < g->p->spec.actions; i++)
+		if (g->p->spec.action[i].kind == kind && *loose != now)
+			return doc_fail(g->d, r->at,
+					"of one probe, either all '%s' are loose or none",
+					r->verb->key);
+	*loose = now;
+	return 0;
+}
+
 static int read_timer(struct reading *g, const struct result *r, struct tks_probe_action *a,
 		      uint16_t *number)
 {
@@ -233,7 +261,7 @@ static int read_timer(struct reading *g, const struct result *r, struct tks_prob
 	t->by_thread = by_thread;
 	t->started |= a->kind != TKS_PROBE_STOP;
 	t->stopped |= a->kind != TKS_PROBE_START;
-	return 0;
+	return read_loose(g, r, a->kind);
 }
 
 int pack_check_timers(struct doc *d, const struct pack_draft *draft)

@@ -11,7 +11,7 @@
 
 /* ------------------------------------------------------------------ tables */
 
-/* What a label may be. */
+/* What a label may be: one of some words, or any word where there are none. */
 static const struct label {
 	const char *key;
 	const char *words[8];
@@ -22,6 +22,7 @@ static const struct label {
 			    "detokenize", "load" },
 			  8 },
 	[LABEL_STATE] = { "state", { "running", "queued" }, 2 },
+	[LABEL_API] = { "api", { NULL }, 0 },
 };
 #define LABEL_NONE LABELS
 
@@ -58,10 +59,30 @@ static const struct metric *find_metric(struct doc *d, const yaml_node_t *n)
 	return NULL;
 }
 
-static int read_label(struct doc *d, const struct label *l, const yaml_node_t *n, char *field)
+/* `each` is whichever key of the probe's `each` it stands for. */
+static int read_free_label(struct doc *d, const struct pack_row *w, const yaml_node_t *n,
+			   char *field)
 {
-	const char *word = doc_scalar(d, n);
+	const char *word = doc_word(d, n, PACK_NAME_MAX - 1);
 
+	if (!word)
+		return -EINVAL;
+	if (!strcmp(word, "each"))
+		word = w->each;
+	if (!word)
+		return doc_fail(d, n, "the label 'each' needs a probe with 'each'");
+	strcpy(field, word);
+	return 0;
+}
+
+static int read_label(struct doc *d, const struct label *l, const struct pack_row *w,
+		      const yaml_node_t *n, char *field)
+{
+	const char *word;
+
+	if (!l->count)
+		return read_free_label(d, w, n, field);
+	word = doc_scalar(d, n);
 	for (size_t i = 0; word && i < l->count; i++) {
 		if (strcmp(l->words[i], word))
 			continue;
@@ -74,18 +95,16 @@ static int read_label(struct doc *d, const struct label *l, const yaml_node_t *n
 static int read_labels(struct doc *d, const struct metric *m, const struct pack_row *w,
 		       struct pack_result *row)
 {
-	char *fields[LABELS] = { row->stage, row->state };
-
 	for (enum pack_label l = 0; l < LABELS; l++) {
 		if (w->label[l] && l != m->label)
 			return doc_fail(d, w->at, "metric %s has no %s", m->name, labels[l].key);
 		if (!w->label[l] && l == m->label)
 			return doc_fail(d, w->at, "metric %s needs '%s'", m->name, labels[l].key);
-		if (w->label[l] && read_label(d, &labels[l], w->label[l], fields[l]))
+		if (w->label[l] && read_label(d, &labels[l], w, w->label[l], row->label))
 			return -EINVAL;
 	}
-	snprintf(row->name, sizeof(row->name), "%s%s%s", m->name, m->label == LABEL_NONE ? "" : ":",
-		 m->label == LABEL_NONE ? "" : fields[m->label]);
+	snprintf(row->name, sizeof(row->name), "%s%s%s", m->name, *row->label ? ":" : "",
+		 row->label);
 	return 0;
 }
 

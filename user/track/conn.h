@@ -7,6 +7,7 @@
  *   request.c   one request, its gauges             outcome.c   ends: who left first
  *   summary.c   request -> request_record           pair.c      two ends of one connection
  *   net.c       health of the connection        phases.c    where its time went
+ *   runs.c      when it ran
  */
 #ifndef TRACK_CONN_H
 #define TRACK_CONN_H
@@ -38,6 +39,7 @@ struct tracker {
 	struct handle *handles; /* uthash by key: what engines call their requests by */
 	uint64_t now;	/* time of the record under way, CLOCK_MONOTONIC; 0 unknown (wire decode) */
 	uint32_t tid;	/* thread of the record under way */
+	uint64_t runs;	/* ids given to requests that run, so far */
 	uint64_t entry; /* number of the entry under way: a server pointer lives no longer */
 	struct tracker_stats stats;
 };
@@ -172,6 +174,7 @@ struct request {
 	struct answer *answer;	 /* NULL: not looked into */
 	struct hist itl;
 	struct phases phases;
+	uint64_t run;		  /* id of its run; 0: not told of */
 	bool in_flight, awaiting; /* what was added to the gauges of gauge_server */
 	uint32_t gauge_server;
 	char model[ANSWER_MODEL_MAX + 1]; /* what the request named */
@@ -270,5 +273,7 @@ void pair_add(struct conn *c);
 void pair_remove(struct conn *c);
 /* Whether the other end belongs to a traced process too. Once yes, always yes. */
 bool pair_known(struct conn *c);
+/* A server's end whose client is no traced process. */
+bool conn_is_server_leg(struct conn *c);
 
 #endif

@@ -75,3 +75,8 @@ bool pair_known(struct conn *c)
 		c->paired = find(c->tracker->by_client_port[other - 1], &c->client_end) != NULL;
 	return c->paired;
 }
+
+bool conn_is_server_leg(struct conn *c)
+{
+	return c->role == ROLE_SERVER && !pair_known(c);
+}

@@ -93,6 +93,7 @@ struct request_record {
 	int64_t retransmits;
 	double srtt_s, send_stall_s, accept_wait_s;
 	int64_t bytes_after_close;
+	uint64_t run;		/* id of struct request_run; 0: it was not told of */
 	double gpu_s;		/* NAN until a later source fills it */
 	const char *gpu_source; /* NULL */
 };

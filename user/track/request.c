@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "track/conn.h"
+#include "track/runs.h"
 
 /* ------------------------------------------------------------------ gauges */
 
@@ -42,11 +43,6 @@ static void gauge_end(struct request *rq, bool in_flight)
 }
 
 /* ------------------------------------------------------------------ the request */
-
-static bool is_server_leg(struct conn *c)
-{
-	return c->role == ROLE_SERVER && !pair_known(c);
-}
 
 static void append(struct conn *c, struct request *rq)
 {
@@ -149,7 +145,7 @@ static void on_event(void *ctx, const struct answer_event *ev)
 	struct request *rq = ctx;
 	struct tracker *t = rq->conn->tracker;
 
-	if (t->ops->stream_event && is_server_leg(rq->conn))
+	if (t->ops->stream_event && conn_is_server_leg(rq->conn))
 		t->ops->stream_event(t->ctx, conn_server(rq->conn), ev->content);
 	if (!ev->content)
 		return;
@@ -228,9 +224,10 @@ static void report(struct request *rq, enum outcome outcome, const char *error_t
 	request_record_init(&r);
 	r.server = conn_server(c);
 	r.outcome = outcome;
-	r.leg = is_server_leg(c) ? LEG_SERVER : LEG_INTERNAL;
+	r.leg = conn_is_server_leg(c) ? LEG_SERVER : LEG_INTERNAL;
 	strncat(r.error_type, error_type, sizeof(r.error_type) - 1);
 	request_summary(rq, &r, end_ns);
+	run_end(rq, &r, end_ns);
 	t->stats.records++;
 	t->ops->finished(t->ctx, &r);
 }

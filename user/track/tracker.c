@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "metric/registry.h"
 #include "track/conn.h"
+#include "track/runs.h"
 
 /* 16384 connections of 4 to 10 KiB while a request is open, 0.5 KiB else: more than any server here accepts. */
 #define CONNECTIONS_MAX 16384
@@ -277,6 +278,7 @@ void tracker_tick(struct tracker *t, uint64_t now_ns)
 			conn_local_end(c);
 		conn_remove(c);
 	}
+	runs_tick(t);
 }
 
 void tracker_get_stats(const struct tracker *t, struct tracker_stats *out)

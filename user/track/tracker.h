@@ -39,6 +39,15 @@ enum unparsed_reason {
 };
 const char *unparsed_reason_name(enum unparsed_reason r);
 
+/* A request that runs in its server, told within about a second of its start and again when it ends. CLOCK_MONOTONIC. */
+struct request_run {
+	uint64_t id; /* > 0; also in its record */
+	const struct server *server;
+	bool by_engine; /* the engine tells when it runs, else: from request complete to the last content */
+	uint64_t start_ns;
+	uint64_t stop_ns; /* 0: it runs on */
+};
+
 struct tracker_ops {
 	/* Which server a socket belongs to; NULL: none. */
 	const struct server *(*resolve)(void *ctx, uint32_t tgid, const struct tks_sock *sk);
@@ -49,6 +58,8 @@ struct tracker_ops {
 	void (*stream_event)(void *ctx, const struct server *s, bool content);
 	/* In-flight gauges changed by these amounts (-1, 0, +1). May be NULL. */
 	void (*gauge)(void *ctx, const struct server *s, int in_flight, int awaiting_first_token);
+	/* Before `finished`, for that request. May be NULL. */
+	void (*run)(void *ctx, const struct request_run *run);
 	/* Asks the kernel to keep only head and tail of this socket's sends, or all again. May be NULL. */
 	void (*sock_mode)(void *ctx, uint64_t sock_id, uint32_t mode);
 };

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Records wait for the GPU work of their time, and get their share of it. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "cli/gpu_share.h"
+
+#define S     NSEC_PER_SEC
+#define MS    NSEC_PER_MSEC
+#define START (100 * S)
+
+static const struct server server = { .id = 5, .engine = "vllm" };
+static struct gpu gpu = { .number = 1 };
+static const struct gpu_use use = { .gpu = &gpu };
+
+struct world {
+	struct gpu_share *share;
+	struct request_record told[8];
+	uint64_t itl[8];
+	size_t count;
+};
+
+static void on_finished(void *ctx, const struct request_record *r)
+{
+	struct world *w = ctx;
+
+	w->itl[w->count] = r->itl ? r->itl->count : 0;
+	w->told[w->count++] = *r;
+}
+
+static void begin(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->share = gpu_share_new(on_finished, w);
+	assert_non_null(w->share);
+	gpu_share_process(w->share, server.id, 1000, true, START);
+}
+
+static void work(struct world *w, uint64_t from_ms, uint64_t to_ms)
+{
+	const struct tks_cupti_record record = { .kind = TKS_CUPTI_KERNEL,
+						 .start_ns = START + from_ms * MS,
+						 .end_ns = START + to_ms * MS };
+
+	gpu_share_work(w->share, server.id,
+		       &(struct activity_work){ .record = &record, .tgid = 1000, .use = &use });
+}
+
+static void run(struct world *w, uint64_t id, uint64_t start_ms, uint64_t stop_ms)
+{
+	gpu_share_run(w->share,
+		      &(struct request_run){ .id = id,
+					     .server = &server,
+					     .start_ns = START + start_ms * MS,
+					     .stop_ns = stop_ms ? START + stop_ms * MS : 0 });
+}
+
+static bool finish(struct world *w, uint64_t id, uint64_t now_ms)
+{
+	struct request_record r;
+
+	request_record_init(&r);
+	r.server = &server;
+	r.run = id;
+	r.outcome = OUTCOME_OK;
+	return gpu_share_hold(w->share, &r, START + now_ms * MS);
+}
+
+static void tick(struct world *w, uint64_t now_ms)
+{
+	gpu_share_tick(w->share, START + now_ms * MS);
+}
+
+static void assert_share(const struct request_record *r, uint64_t id, double gpu_s)
+{
+	assert_int_equal(r->run, id);
+	assert_true(fabs(r->gpu_s - gpu_s) < 1e-12);
+	assert_string_equal(r->gpu_source, "in_flight");
+}
+
+/* 0..100 ms: the first alone; 100..200: both. */
+static void test_two_requests(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	run(&w, 1, 0, 0);
+	run(&w, 2, 100, 0);
+	work(&w, 0, 50);
+	work(&w, 40, 80);
+	work(&w, 100, 180);
+	run(&w, 1, 0, 200);
+	assert_true(finish(&w, 1, 200));
+	run(&w, 2, 100, 210);
+	assert_true(finish(&w, 2, 210));
+	tick(&w, 300);
+	assert_int_equal(w.count, 0);
+	tick(&w, 1600);
+	assert_int_equal(w.count, 2);
+	assert_share(&w.told[0], 1, 0.12);
+	assert_share(&w.told[1], 2, 0.04);
+	gpu_share_free(w.share);
+}
+
+/* Nobody waits longer than two seconds, and what is not known stays so. */
+static void test_the_end_of_patience(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_true(finish(&w, 9, 100)); /* its run was not told */
+	tick(&w, 2000);
+	assert_int_equal(w.count, 0);
+	tick(&w, 2100);
+	assert_int_equal(w.count, 1);
+	assert_true(isnan(w.told[0].gpu_s));
+	assert_null(w.told[0].gpu_source);
+	gpu_share_free(w.share);
+}
+
+static void test_who_does_not_wait(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_false(finish(&w, 0, 100)); /* does not run */
+	gpu_share_process(w.share, server.id, 1001, false, START);
+	assert_false(finish(&w, 1, 100)); /* a second process of the server tells nothing */
+	gpu_share_process_gone(w.share, 1001);
+	assert_true(finish(&w, 2, 100));
+	assert_false(finish(&w, 2, 100));
+	gpu_share_process_gone(w.share, 1000);
+	assert_false(finish(&w, 3, 100));
+	gpu_share_free(w.share);
+	assert_int_equal(w.count, 1);
+}
+
+/* A request that was under way when the library began to tell has no known time. */
+static void test_before_the_library(void **state)
+{
+	struct world w;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	w.share = gpu_share_new(on_finished, &w);
+	run(&w, 1, 0, 0);
+	gpu_share_process(w.share, server.id, 1000, true, START + 50 * MS);
+	work(&w, 60, 90);
+	run(&w, 1, 0, 100);
+	assert_true(finish(&w, 1, 100));
+	tick(&w, 2200);
+	assert_int_equal(w.count, 1);
+	assert_true(isnan(w.told[0].gpu_s));
+	gpu_share_free(w.share);
+}
+
+static void test_the_server_goes(void **state)
+{
+	struct world w;
+	struct request_record r;
+	struct hist itl;
+
+	(void)state;
+	begin(&w);
+	request_record_init(&r);
+	r.server = &server;
+	r.run = 4;
+	assert_int_equal(hist_init(&itl, &(struct hist_bounds){ (const double[]){ 1 }, 1 }), 0);
+	hist_observe(&itl, 0.5, 3);
+	r.itl = &itl;
+	assert_true(gpu_share_hold(w.share, &r, START));
+	hist_free(&itl);
+	gpu_share_server_gone(w.share, server.id);
+	assert_int_equal(w.count, 1);
+	assert_int_equal(w.itl[0], 3);
+	assert_false(finish(&w, 5, 100));
+	gpu_share_free(w.share);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_requests),
+		cmocka_unit_test(test_the_end_of_patience),
+		cmocka_unit_test(test_who_does_not_wait),
+		cmocka_unit_test(test_before_the_library),
+		cmocka_unit_test(test_the_server_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

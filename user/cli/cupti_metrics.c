@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cupti_metrics.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "discover/labels.h"
+
+struct cupti_metrics {
+	struct cupti_metrics_config config;
+	struct activity *activity;
+};
+
+static_assert(OWNER_LABELS == SERVER_LABELS, "both are S of metrics.def");
+
+/* Work has no socket: the server is that of the process. */
+static void on_owner(void *ctx, uint32_t tgid, struct activity_owner *out)
+{
+	static const struct tks_sock none;
+	const struct cupti_metrics *m = ctx;
+	const struct discovery *d = m->config.session->discovery;
+	const struct server *s = d ? discovery_resolve(d, tgid, &none) : NULL;
+
+	if (!s)
+		return;
+	out->id = s->id;
+	server_labels(s, out->port, out->labels);
+}
+
+static void on_work(void *ctx, const struct activity_work *w)
+{
+	const struct cupti_metrics *m = ctx;
+
+	m->config.work(m->config.ctx, w);
+}
+
+struct cupti_metrics *cupti_metrics_new(struct registry *r,
+					const struct cupti_metrics_config *config)
+{
+	struct cupti_metrics *m = calloc(1, sizeof(*m));
+	const struct activity_config ac = { .owner = on_owner,
+					    .work = config->work ? on_work : NULL,
+					    .ctx = m,
+					    .proc = "/proc",
+					    .keep_names = config->names };
+
+	if (!m)
+		return NULL;
+	m->config = *config;
+	m->activity = activity_new(r, &ac);
+	if (m->activity)
+		return m;
+	free(m);
+	return NULL;
+}
+
+void cupti_metrics_free(struct cupti_metrics *m)
+{
+	if (!m)
+		return;
+	activity_free(m->activity);
+	free(m);
+}
+
+void cupti_metrics_record(struct cupti_metrics *m, const struct tks_header *h)
+{
+	activity_record(m->activity, h);
+}
+
+void cupti_metrics_process_gone(struct cupti_metrics *m, uint32_t tgid)
+{
+	activity_process_gone(m->activity, tgid);
+}
+
+void cupti_metrics_update(struct cupti_metrics *m, bool info, uint64_t now_ns)
+{
+	activity_tell_info(m->activity, info);
+	activity_tick(m->activity, now_ns);
+}
+
+const struct devices *cupti_metrics_devices(const struct cupti_metrics *m)
+{
+	return activity_devices(m->activity);
+}

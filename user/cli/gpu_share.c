@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/gpu_share.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "gpu/attribution.h"
+
+/* The library looks for finished work every 500 ms (cupti/keeper.c), and hands it over at once. */
+#define SETTLE_NS (1300 * NSEC_PER_MSEC)
+#define HOLD_NS	  (2 * NSEC_PER_SEC)
+#define HOLD_MAX  4096 /* records, about 1.3 KiB each */
+
+/* A process with the library. A server's work is told wholly where all of them tell theirs. */
+struct source {
+	UT_hash_handle hh;
+	uint32_t tgid, server;
+	bool active;
+};
+
+struct held {
+	UT_hash_handle hh; /* by run */
+	struct held *prev, *next;
+	struct request_record record;
+	struct hist itl;
+	uint64_t since_ns;
+	bool settled;
+};
+
+struct gpu_share {
+	void (*finished)(void *ctx, const struct request_record *r);
+	void *ctx;
+	struct attribution *attribution;
+	struct source *sources;
+	struct held *by_run;
+	struct held *oldest; /* utlist */
+	bool ended;
+};
+
+/* ------------------------------------------------------------------ records that wait */
+
+static void release(struct gpu_share *g, struct held *h)
+{
+	HASH_DEL(g->by_run, h);
+	DL_DELETE(g->oldest, h);
+	g->finished(g->ctx, &h->record);
+	hist_free(&h->itl);
+	free(h);
+}
+
+static struct held *find(struct gpu_share *g, uint64_t run)
+{
+	struct held *h;
+
+	HASH_FIND(hh, g->by_run, &run, sizeof(run), h);
+	return h;
+}
+
+static void on_settled(void *ctx, const struct attribution_result *r)
+{
+	struct held *h = find(ctx, r->request);
+
+	if (!h)
+		return;
+	h->settled = true;
+	if (!r->known || h->record.outcome == OUTCOME_UNKNOWN)
+		return;
+	h->record.gpu_s = (double)r->gpu_ns / NSEC_PER_SEC;
+	h->record.gpu_source = attribution_source_name(r->source);
+}
+
+static const struct attribution_ops attribution_ops = { .settled = on_settled };
+
+/* The record's histogram is the tracker's: a copy is kept. */
+static struct held *keep(const struct request_record *r, uint64_t now_ns)
+{
+	struct held *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->record = *r;
+	h->since_ns = now_ns;
+	if (!r->itl)
+		return h;
+	h->record.itl = &h->itl;
+	if (!hist_copy(&h->itl, r->itl))
+		return h;
+	free(h);
+	return NULL;
+}
+
+static bool is_covered(const struct gpu_share *g, uint32_t server)
+{
+	bool covered = false;
+
+	for (const struct source *s = g->sources; s; s = s->hh.next) {
+		if (s->server != server)
+			continue;
+		if (!s->active)
+			return false;
+		covered = true;
+	}
+	return covered;
+}
+
+bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns)
+{
+	struct held *h;
+
+	if (g->ended || !r->run || !r->server || !is_covered(g, r->server->id) || find(g, r->run) ||
+	    HASH_COUNT(g->by_run) >= HOLD_MAX)
+		return false;
+	h = keep(r, now_ns);
+	if (!h)
+		return false;
+	HASH_ADD(hh, g->by_run, record.run, sizeof(h->record.run), h);
+	if (!h->hh.tbl) {
+		hist_free(&h->itl);
+		free(h);
+		return false;
+	}
+	DL_APPEND(g->oldest, h);
+	return true;
+}
+
+static void release_server(struct gpu_share *g, uint32_t server)
+{
+	struct held *h, *next;
+
+	DL_FOREACH_SAFE(g->oldest, h, next)
+	if (h->record.server->id == server)
+		release(g, h);
+}
+
+/* ------------------------------------------------------------------ who tells all of its work */
+
+static struct source *find_source(struct gpu_share *g, uint32_t tgid)
+{
+	struct source *s;
+
+	HASH_FIND(hh, g->sources, &tgid, sizeof(tgid), s);
+	return s;
+}
+
+static struct source *add_source(struct gpu_share *g, uint32_t server, uint32_t tgid)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->tgid = tgid;
+	s->server = server;
+	HASH_ADD(hh, g->sources, tgid, sizeof(s->tgid), s);
+	if (s->hh.tbl)
+		return s;
+	free(s);
+	return NULL;
+}
+
+static void cover(struct gpu_share *g, uint32_t server, bool before, uint64_t now_ns)
+{
+	bool covered = is_covered(g, server);
+
+	if (covered && !before)
+		attribution_covered(g->attribution, server, now_ns);
+	else if (!covered && before)
+		attribution_uncovered(g->attribution, server);
+}
+
+void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool active,
+		       uint64_t now_ns)
+{
+	bool before = is_covered(g, server);
+	struct source *s = find_source(g, tgid);
+
+	if (!s)
+		s = add_source(g, server, tgid);
+	if (s)
+		s->active = active;
+	/* One that there is no memory for tells nothing that could be relied on. */
+	if (!s && before)
+		attribution_uncovered(g->attribution, server);
+	else
+		cover(g, server, before, now_ns);
+}
+
+static void drop_source(struct gpu_share *g, struct source *s)
+{
+	HASH_DEL(g->sources, s);
+	free(s);
+}
+
+void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid)
+{
+	struct source *s = find_source(g, tgid);
+	uint32_t server = s ? s->server : 0;
+	bool before = is_covered(g, server);
+
+	if (!s)
+		return;
+	drop_source(g, s);
+	cover(g, server, before, clock_monotonic_ns());
+}
+
+void gpu_share_server_gone(struct gpu_share *g, uint32_t server)
+{
+	struct source *s, *next;
+
+	release_server(g, server);
+	HASH_ITER(hh, g->sources, s, next)
+		if (s->server == server)
+			drop_source(g, s);
+	attribution_forget(g->attribution, server);
+}
+
+/* ------------------------------------------------------------------ work and requests */
+
+void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_work *w)
+{
+	struct interval i = { .start_ns = w->record->start_ns, .end_ns = w->record->end_ns };
+
+	if (server && w->use && i.start_ns < i.end_ns)
+		attribution_busy(g->attribution, w->use->gpu->number, server, &i, 1);
+}
+
+void gpu_share_run(struct gpu_share *g, const struct request_run *run)
+{
+	/* An end is always told: of a run that is not followed it means nothing. */
+	if (run->stop_ns)
+		attribution_request_end(g->attribution, run->id, run->stop_ns);
+	else if (is_covered(g, run->server->id))
+		attribution_request_start(g->attribution, run->id, run->server->id, run->start_ns,
+					  run->by_engine ? ATTRIBUTION_ENGINE
+							 : ATTRIBUTION_IN_FLIGHT);
+}
+
+void gpu_share_tick(struct gpu_share *g, uint64_t now_ns)
+{
+	struct held *h, *next;
+
+	if (g->sources && now_ns > SETTLE_NS)
+		attribution_settle(g->attribution, now_ns - SETTLE_NS);
+	DL_FOREACH_SAFE(g->oldest, h, next)
+	if (h->settled || now_ns >= h->since_ns + HOLD_NS)
+		release(g, h);
+}
+
+/* ------------------------------------------------------------------ life */
+
+struct gpu_share *gpu_share_new(void (*finished)(void *ctx, const struct request_record *r),
+				void *ctx)
+{
+	const struct attribution_config config = { 0 };
+	struct gpu_share *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->finished = finished;
+	g->ctx = ctx;
+	g->attribution = attribution_new(&config, &attribution_ops, g);
+	if (g->attribution)
+		return g;
+	free(g);
+	return NULL;
+}
+
+void gpu_share_end(struct gpu_share *g)
+{
+	struct held *h, *next;
+
+	g->ended = true;
+	DL_FOREACH_SAFE(g->oldest, h, next)
+	release(g, h);
+}
+
+void gpu_share_free(struct gpu_share *g)
+{
+	struct source *s, *next;
+
+	if (!g)
+		return;
+	gpu_share_end(g);
+	HASH_ITER(hh, g->sources, s, next)
+		drop_source(g, s);
+	attribution_free(g->attribution);
+	free(g);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What GPU time was a request's: joins the tracker's requests with the work that libtokscope_cupti.so tells of. A record waits
+ * here until the work of its time is told, two seconds at most; then its gpu_s is known, or stays null.
+ */
+#ifndef CLI_GPU_SHARE_H
+#define CLI_GPU_SHARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpu/activity.h"
+#include "track/tracker.h"
+
+struct gpu_share;
+
+/* `finished` gets the records that waited, with what is known now. NULL: out of memory. */
+struct gpu_share *gpu_share_new(void (*finished)(void *ctx, const struct request_record *r),
+				void *ctx);
+/* Records that still wait go out as they are, and no other waits from now on. */
+void gpu_share_end(struct gpu_share *g);
+/* After that. NULL is fine. */
+void gpu_share_free(struct gpu_share *g);
+
+/* A kernel, graph, copy or fill of one of the server's processes; launches are ignored. */
+void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_work *w);
+/* The library in this process tells all work from now on, or none any more. */
+void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool active,
+		       uint64_t now_ns);
+void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid);
+void gpu_share_server_gone(struct gpu_share *g, uint32_t server);
+/* As the tracker tells it. */
+void gpu_share_run(struct gpu_share *g, const struct request_run *run);
+/* True: r was copied, and is told later. */
+bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns);
+/* Often: settles what is old enough. */
+void gpu_share_tick(struct gpu_share *g, uint64_t now_ns);
+
+#endif
