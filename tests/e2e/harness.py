@@ -141,14 +141,14 @@ class Metrics:
 class Agent:
     """A running `tokscope agent`; its records and its stderr are kept."""
 
-    def __init__(self, *args, binary=TOKSCOPE, env=None):
+    def __init__(self, *args, binary=TOKSCOPE, env=None, before=()):
         need_root()
         self.folder = tempfile.mkdtemp(prefix="tokscope-agent-")
         self.record_path = os.path.join(self.folder, "records.ndjson")
         self.log_path = os.path.join(self.folder, "stderr")
         self.log = open(self.log_path, "w")
         self.process = subprocess.Popen(
-            [binary, "agent", "--web.listen-address", "127.0.0.1:0", "--records", self.record_path,
+            [*before, binary, "agent", "--web.listen-address", "127.0.0.1:0", "--records", self.record_path,
              *args], stdout=subprocess.DEVNULL, stderr=self.log, env=env, cwd=self.folder)
         self.port = int(wait_for(self._port, "the agent to listen", 20).group(1))
 

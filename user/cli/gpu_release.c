@@ -192,7 +192,7 @@ int cmd_gpu_release(const struct config *c)
 		err = wait_until_free(&r);
 	if (!err)
 		err = start_command(&r); /* with the privileges that it was called with */
-	privilege_drop();
+	privilege_drop(false);
 	start = clock_monotonic_ns();
 	while (!err && !is_over(&r, start))
 		turn(&r);

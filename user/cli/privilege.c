@@ -21,23 +21,29 @@ void privilege_protect(void)
 #endif
 }
 
-void privilege_drop(void)
+void privilege_drop(bool events)
 {
 	/*
 	 * BPF, PERFMON: look-ups in our own maps and late attaching. SYS_PTRACE, DAC_READ_SEARCH: /proc/PID of other
-	 * users. SYS_RESOURCE and SYS_ADMIN are not needed once loaded.
+	 * users. SYS_RESOURCE is not needed once loaded, nor is SYS_ADMIN where probes are attached by uprobe_multi: a uprobe
+	 * that is a perf event takes it since "perf: Revert to requiring CAP_SYS_ADMIN for uprobes" (Linux 6.16 and the
+	 * stable branches before it).
 	 */
-	static const unsigned int kept[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
-					     CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE };
-
+	static const unsigned int kept[] = { CAP_BPF,
+					     CAP_PERFMON,
+					     CAP_SYS_PTRACE,
+					     CAP_DAC_READ_SEARCH,
+					     CAP_CHECKPOINT_RESTORE,
+					     CAP_SYS_ADMIN };
+	const size_t count = events ? COUNT(kept) : COUNT(kept) - 1;
 	bool have[COUNT(kept)], may_bound;
 
 	capng_get_caps_process();
 	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	for (size_t i = 0; i < COUNT(kept); i++)
+	for (size_t i = 0; i < count; i++)
 		have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < COUNT(kept); i++)
+	for (size_t i = 0; i < count; i++)
 		if (have[i])
 			capng_update(CAPNG_ADD,
 				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,

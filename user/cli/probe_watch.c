@@ -230,13 +230,13 @@ static int open_watch(struct watch *w)
 	w->loader = loader_new(&lc, &loader_ops, w);
 	if (!w->loader)
 		return -errno;
+	privilege_drop(!loader_probes_many(w->loader));
 	w->probes = probes_new(&pc, w->loader, &probes_ops, w);
 	if (!w->probes) {
 		log_error("probes in processes: %s; see `tokscope feature probe`", strerror(errno));
 		return -errno;
 	}
 	probes_add_process(w->probes, w->config->pids.items[0]);
-	privilege_drop();
 	return hist_init(&w->hist, &bounds_call);
 }
 

@@ -278,6 +278,15 @@ static void open_probes(struct session *s, const struct config *c)
 			 strerror(errno));
 }
 
+/* Privileges are a thread's own: those that are started from here on have what is left. */
+static void attach_later(struct session *s, const struct config *c)
+{
+	privilege_drop(loader_probes_supported(s->loader) && !loader_probes_many(s->loader));
+	if (s->ops->cupti && c->cupti)
+		s->cupti = cupti_new(s->loader);
+	open_probes(s, c);
+}
+
 int session_open(struct session *s, const struct config *c, const struct session_ops *ops,
 		 void *ctx)
 {
@@ -302,17 +311,14 @@ int session_open(struct session *s, const struct config *c, const struct session
 	s->tracker = s->packs ? tracker_new(&tc, &tracker_ops, s) : NULL;
 	s->discovery = s->tracker ? session_discovery(c, s->packs, &discovery_ops, s) : NULL;
 	s->loader = s->discovery ? loader_new(&lc, &loader_ops, s) : NULL;
-	if (s->loader && ops->cupti && c->cupti)
-		s->cupti = cupti_new(s->loader);
 	if (s->loader)
-		open_probes(s, c);
+		attach_later(s, c);
 	err = s->loader ? discovery_scan(s->discovery, clock_monotonic_ns()) : -errno;
 	if (err < 0) {
 		session_close(s);
 		return err;
 	}
-	privilege_drop();
-	open_kube(s, c); /* its thread gets the privileges that are left */
+	open_kube(s, c);
 	return 0;
 }
 
