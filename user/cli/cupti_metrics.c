@@ -13,13 +13,11 @@ struct cupti_metrics {
 
 static_assert(OWNER_LABELS == SERVER_LABELS, "both are S of metrics.def");
 
-/* Work has no socket: the server is that of the process. */
 static void on_owner(void *ctx, uint32_t tgid, struct activity_owner *out)
 {
-	static const struct tks_sock none;
 	const struct cupti_metrics *m = ctx;
 	const struct discovery *d = m->config.session->discovery;
-	const struct server *s = d ? discovery_resolve(d, tgid, &none) : NULL;
+	const struct server *s = d ? discovery_resolve_process(d, tgid) : NULL;
 
 	if (!s)
 		return;

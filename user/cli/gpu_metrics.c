@@ -40,14 +40,6 @@ void gpu_metrics_free(struct gpu_metrics *g)
 	free(g);
 }
 
-/* A call of a driver has no socket: the server is that of the process. */
-static const struct server *server_of(const struct discovery *d, uint32_t tgid)
-{
-	static const struct tks_sock none;
-
-	return discovery_resolve(d, tgid, &none);
-}
-
 static const char *gpu_label(struct labels *l, uint32_t gpu)
 {
 	if (gpu == TKS_GPU_UNKNOWN)
@@ -73,7 +65,7 @@ static uint64_t reserved(const struct gpu_metrics *g, const struct discovery *d,
 
 	*rows = 0;
 	while ((row = gpu_memory_next(g->memory, row))) {
-		if (row->gpu != gpu || server_of(d, row->tgid) != s)
+		if (row->gpu != gpu || discovery_resolve_process(d, row->tgid) != s)
 			continue;
 		bytes += row->bytes;
 		++*rows;
@@ -86,7 +78,7 @@ static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
 	const struct gpu_usage *row = NULL;
 
 	while ((row = gpu_memory_next(g->memory, row))) {
-		const struct server *s = server_of(d, row->tgid);
+		const struct server *s = discovery_resolve_process(d, row->tgid);
 		struct labels l = { 0 };
 		size_t rows;
 
@@ -100,7 +92,7 @@ static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
 
 static void count_failure(struct gpu_metrics *g, const struct discovery *d, const struct tks_gpu *r)
 {
-	const struct server *s = server_of(d, r->h.tgid);
+	const struct server *s = discovery_resolve_process(d, r->h.tgid);
 	struct labels l = { 0 };
 
 	if (s)
@@ -120,7 +112,7 @@ void gpu_metrics_record(struct gpu_metrics *g, const struct discovery *d, const 
 
 void gpu_metrics_process_gone(struct gpu_metrics *g, const struct discovery *d, uint32_t tgid)
 {
-	const struct server *s = server_of(d, tgid);
+	const struct server *s = discovery_resolve_process(d, tgid);
 	const struct gpu_usage *row = NULL;
 
 	while (s && (row = gpu_memory_next(g->memory, row))) {

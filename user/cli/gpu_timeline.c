@@ -26,9 +26,8 @@ static void on_work(void *ctx, const struct activity_work *w)
 
 static const char *on_process(void *ctx, uint32_t tgid)
 {
-	static const struct tks_sock none;
 	struct recording *r = ctx;
-	const struct server *s = discovery_resolve(r->meter.session.discovery, tgid, &none);
+	const struct server *s = discovery_resolve_process(r->meter.session.discovery, tgid);
 
 	if (!s)
 		return NULL;

@@ -115,8 +115,7 @@ static void on_gpu(void *ctx, const struct tks_gpu *r)
 /* Only a library that is active tells all of its process's work. */
 static void told_status(struct meter *m, const struct tks_cupti_status_record *r)
 {
-	static const struct tks_sock none;
-	const struct server *s = discovery_resolve(m->session.discovery, r->h.tgid, &none);
+	const struct server *s = discovery_resolve_process(m->session.discovery, r->h.tgid);
 
 	if (s && r->h.size >= sizeof(*r))
 		gpu_share_process(m->share, s->id, r->h.tgid, r->status.state == TKS_CUPTI_ACTIVE,

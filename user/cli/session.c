@@ -130,12 +130,10 @@ static const struct discovery_ops discovery_ops = {
 	.retired = on_retired,
 };
 
-/* A probe has no socket: the server is that of the process. */
 static uint32_t on_probes_server(void *ctx, uint32_t pid, const char **engine)
 {
-	static const struct tks_sock none;
 	const struct session *s = ctx;
-	const struct server *server = discovery_resolve(s->discovery, pid, &none);
+	const struct server *server = discovery_resolve_process(s->discovery, pid);
 
 	if (!server)
 		return 0;

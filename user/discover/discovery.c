@@ -222,6 +222,13 @@ const struct server *discovery_resolve(const struct discovery *d, uint32_t tgid,
 	return roster_resolve(&d->roster, tgid, sk);
 }
 
+const struct server *discovery_resolve_process(const struct discovery *d, uint32_t tgid)
+{
+	static const struct tks_sock none;
+
+	return discovery_resolve(d, tgid, &none);
+}
+
 const struct server *discovery_next(const struct discovery *d, size_t *cursor)
 {
 	if (*cursor >= d->roster.server_count)

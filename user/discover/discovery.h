@@ -56,6 +56,8 @@ void discovery_tick(struct discovery *d, uint64_t now_ns);
  */
 const struct server *discovery_resolve(const struct discovery *d, uint32_t tgid,
 				       const struct tks_sock *sk);
+/* The same of what has no socket, a probe or GPU work: the server that the process is a part of. */
+const struct server *discovery_resolve_process(const struct discovery *d, uint32_t tgid);
 
 /*
  * The pod of a server became known: its names change in place, so that who holds on to the server sees them. NULL: it is
