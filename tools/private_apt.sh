@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by tools/setup, tools/fetch_* and tests/*/fetch: apt with its own sources and lists in a folder of the build tree,
+# Sourced by tools/setup, tools/fetch_* and tests/*/fetch*: apt with its own sources and lists in a folder of the build tree,
 # so that the machine's apt configuration stays as it is. The archives' addresses are taken from that configuration.
 
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -101,4 +101,31 @@ private_apt_update() {
     fi
     sed 's/^/    /' "$log" >&2
     return 1
+}
+
+# private_apt_open DIR SUITE: a private apt world in DIR to unpack packages from, where nothing counts as installed. Its
+# lists are read once a day. Waits for another script that has it open. Status 1: they cannot be read.
+private_apt_open() {
+    local dir=$1 suite=$2
+    mkdir -p "$dir"
+    exec 9>"$dir/lock" && flock 9
+    : >"$dir/status"
+    private_apt_init "$dir" "$dir/status" "$suite"
+    [ -z "$(find "$dir/updated" -mtime -1 2>/dev/null)" ] || return 0
+    echo "  UPDATE   package lists of $suite"
+    private_apt_update && touch "$dir/updated"
+}
+
+# private_apt_unpack DIR PACKAGE...: unpacks packages of the world that is open below DIR, without what they depend on and
+# without running anything of theirs. Status 1: they cannot be had.
+private_apt_unpack() {
+    local dir=$1 debs=${APT_CONFIG%/*}/debs deb
+    shift
+    rm -f "$debs"/*.deb
+    echo "  FETCH    $*"
+    (cd "$debs" && apt-get -qq download "$@") || return 1
+    for deb in "$debs"/*.deb; do
+        dpkg-deb -x "$deb" "$dir" || return 1
+    done
+    rm -f "$debs"/*.deb
 }

@@ -5,6 +5,7 @@ on /metrics; and NVIDIA's own library, which finds no driver here and must do no
 """
 import contextlib
 import functools
+import glob
 import os
 import subprocess
 import sys
@@ -244,17 +245,21 @@ def test_feature_probe():
 
 @functools.lru_cache(maxsize=None)
 def real():
-    """Folders with libnvidia-ml.so.1 and nvml.h of drivers 535 and 550."""
-    folder = os.path.join(h.BUILD, "nvml")
-    p = subprocess.run([os.path.join(SOURCES, "fetch"), folder], stderr=subprocess.PIPE)
+    """The folders of libnvidia-ml.so.1 and of nvml.h, of drivers 535 and 550."""
+    cuda = os.path.join(h.BUILD, "cuda")
+    p = subprocess.run([os.path.join(h.ROOT, "tools", "fetch_cuda"), cuda, "libnvidia-ml1", "libnvidia-ml-dev"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if p.returncode:
         raise h.Skip(p.stderr.decode().strip().splitlines()[-1])
-    return [os.path.join(folder, suite) for suite in ("bookworm", "trixie")]
+    libraries, headers = (sorted(glob.glob(os.path.join(cuda, "*", path))) for path in (
+        "libnvidia-ml1/usr/lib/*/nvidia/current", "libnvidia-ml-dev/usr/include"))
+    equal((len(libraries), len(headers)), (2, 2))
+    return libraries, headers
 
 
 def test_the_real_library_without_a_driver():
     need_no_driver()
-    for folder in real():
+    for folder in real()[0]:
         with h.Agent("--nvml", "on", "--nvml-path", folder) as agent:
             h.wait_for(lambda: "its library is here, but no driver is loaded" in agent.stderr(), "the agent to say so")
             equal(hardware(agent.settled_scrape()), [])
@@ -265,7 +270,7 @@ def test_the_real_library_without_a_driver():
 
 
 def test_the_abi_is_that_of_the_real_header():
-    for folder in real():
+    for folder in real()[1]:
         p = subprocess.run(["cc", "-fsyntax-only", "-Wall", "-Werror", f"-I{h.ROOT}/user", f"-I{folder}",
                             os.path.join(SOURCES, "abi_check.c")], stderr=subprocess.PIPE)
         equal((p.returncode, p.stderr.decode()), (0, ""))
