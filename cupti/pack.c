@@ -4,118 +4,85 @@
 /* CUPTI's own overheads are numbered in the upper half (CUPTI_ACTIVITY_OVERHEAD_CUPTI_BUFFER_FLUSH = 1 << 16). */
 #define OVERHEAD_OF_CUPTI 16
 
-static void pack_kernel(struct pack *p, const void *record, struct tks_cupti_record *out)
+/* What all work of a device has. */
+#define WORK(r)                                                                                   \
+	.device = (uint16_t)(r)->device, .correlation = (r)->correlation, .start_ns = (r)->start, \
+	.end_ns = (r)->end, .stream = (r)->stream, .context = (r)->context
+#define NODE(r) .graph_node = (r)->graph_node, .graph = (r)->graph
+
+/* Without its name, which takes a table. */
+static struct tks_cupti_record pack_kernel(const void *record)
 {
 	const struct activity_kernel *k = record;
+	uint64_t blocks =
+		(uint64_t)(uint32_t)k->grid[0] * (uint32_t)k->grid[1] * (uint32_t)k->grid[2];
 
-	out->kind = TKS_CUPTI_KERNEL;
-	out->device = (uint16_t)k->device;
-	out->correlation = k->correlation;
-	out->start_ns = k->start;
-	out->end_ns = k->end;
-	out->bytes = (uint64_t)(uint32_t)k->grid[0] * (uint32_t)k->grid[1] * (uint32_t)k->grid[2];
-	out->graph_node = k->graph_node;
-	out->stream = k->stream;
-	out->context = k->context;
-	out->graph = k->graph;
-	out->name = names_id(p->names, k->name);
+	return (struct tks_cupti_record){
+		.kind = TKS_CUPTI_KERNEL, WORK(k), NODE(k), .bytes = blocks
+	};
 }
 
-static void pack_graph(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_graph(const void *record)
 {
 	const struct activity_graph *g = record;
 
-	(void)p;
-	out->kind = TKS_CUPTI_GRAPH;
-	out->device = (uint16_t)g->device;
-	out->correlation = g->correlation;
-	out->start_ns = g->start;
-	out->end_ns = g->end;
-	out->stream = g->stream;
-	out->context = g->context;
-	out->graph = g->graph;
+	return (struct tks_cupti_record){ .kind = TKS_CUPTI_GRAPH, WORK(g), .graph = g->graph };
 }
 
-static void pack_memcpy(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_memcpy(const void *record)
 {
 	const struct activity_memcpy *m = record;
 
-	(void)p;
-	out->kind = TKS_CUPTI_MEMCPY;
-	out->sub = m->copy_kind;
-	out->device = (uint16_t)m->device;
-	out->correlation = m->correlation;
-	out->start_ns = m->start;
-	out->end_ns = m->end;
-	out->bytes = m->bytes;
-	out->graph_node = m->graph_node;
-	out->stream = m->stream;
-	out->context = m->context;
-	out->graph = m->graph;
+	return (struct tks_cupti_record){
+		.kind = TKS_CUPTI_MEMCPY, .sub = m->copy_kind, WORK(m), NODE(m), .bytes = m->bytes
+	};
 }
 
-static void pack_memcpy_peer(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_memcpy_peer(const void *record)
 {
 	const struct activity_memcpy_peer *m = record;
 
-	(void)p;
-	out->kind = TKS_CUPTI_MEMCPY;
-	out->sub = m->copy_kind;
-	out->device = (uint16_t)m->device;
-	out->correlation = m->correlation;
-	out->start_ns = m->start;
-	out->end_ns = m->end;
-	out->bytes = m->bytes;
-	out->stream = m->stream;
-	out->context = m->context;
+	return (struct tks_cupti_record){
+		.kind = TKS_CUPTI_MEMCPY, .sub = m->copy_kind, WORK(m), .bytes = m->bytes
+	};
 }
 
-static void pack_memset(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_memset(const void *record)
 {
 	const struct activity_memset *m = record;
 
-	(void)p;
-	out->kind = TKS_CUPTI_MEMSET;
-	out->device = (uint16_t)m->device;
-	out->correlation = m->correlation;
-	out->start_ns = m->start;
-	out->end_ns = m->end;
-	out->bytes = m->bytes;
-	out->graph_node = m->graph_node;
-	out->stream = m->stream;
-	out->context = m->context;
-	out->graph = m->graph;
+	return (struct tks_cupti_record){
+		.kind = TKS_CUPTI_MEMSET, WORK(m), NODE(m), .bytes = m->bytes
+	};
 }
 
-static void pack_launch(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_launch(const void *record)
 {
 	const struct activity_api *a = record;
 
-	(void)p;
-	out->kind = TKS_CUPTI_LAUNCH;
-	out->correlation = a->correlation;
-	out->start_ns = a->start;
-	out->end_ns = a->end;
-	out->tid = a->thread;
-	out->cbid = a->cbid;
+	return (struct tks_cupti_record){ .kind = TKS_CUPTI_LAUNCH,
+					  .correlation = a->correlation,
+					  .start_ns = a->start,
+					  .end_ns = a->end,
+					  .tid = a->thread,
+					  .cbid = a->cbid };
 }
 
-static void pack_overhead(struct pack *p, const void *record, struct tks_cupti_record *out)
+static struct tks_cupti_record pack_overhead(const void *record)
 {
 	const struct activity_overhead *o = record;
 	uint32_t of_cupti = o->overhead_kind >> OVERHEAD_OF_CUPTI;
 
-	(void)p;
-	out->kind = TKS_CUPTI_OVERHEAD;
-	out->sub = of_cupti < UINT8_MAX ? (uint8_t)of_cupti : 0;
-	out->start_ns = o->start;
-	out->end_ns = o->end;
+	return (struct tks_cupti_record){ .kind = TKS_CUPTI_OVERHEAD,
+					  .sub = of_cupti < UINT8_MAX ? (uint8_t)of_cupti : 0,
+					  .start_ns = o->start,
+					  .end_ns = o->end };
 }
 
 static const struct packer {
 	uint32_t kind;
 	uint32_t size; /* of what is read */
-	void (*pack)(struct pack *, const void *, struct tks_cupti_record *);
+	struct tks_cupti_record (*pack)(const void *record);
 } packers[] = {
 	{ KIND_CONCURRENT_KERNEL, sizeof(struct activity_kernel), pack_kernel },
 	{ KIND_KERNEL, sizeof(struct activity_kernel), pack_kernel },
@@ -151,12 +118,13 @@ static bool pack_one(struct pack *p, const struct activity *record, size_t room,
 		p->unknown++;
 		return false;
 	}
-	*out = (struct tks_cupti_record){ 0 };
-	packer->pack(p, record, out);
+	*out = packer->pack(record);
 	if (!possible(out)) {
 		p->invalid++;
 		return false;
 	}
+	if (out->kind == TKS_CUPTI_KERNEL)
+		out->name = names_id(p->names, ((const struct activity_kernel *)record)->name);
 	if (out->kind == TKS_CUPTI_OVERHEAD)
 		p->overhead_ns += out->end_ns - out->start_ns;
 	out->start_ns += (uint64_t)p->clock_offset;
