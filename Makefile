@@ -159,7 +159,7 @@ $(1)/program: tests/cupti/program.c
 $(CUPTI_LOADED:%=$(1)/%): $(1)/%: tests/cupti/%.c
 $(1)/told $(1)/program $(CUPTI_LOADED:%=$(1)/%): $(addprefix tests/cupti/,world.c world.h sink.c sink.h fake_cupti.h) | $(3) $(1)/fakes/libcuda.so.1 $(1)/fakes/libcupti.so.13
 	$$(call msg,LINK,$$@)
-	$$(Q)$$(CUPTI_TEST_CC) $(2) -DLIBRARY='"$$(abspath $(3))"' -DFAKES='"$$(abspath $(1))/fakes"' $$(filter %.c,$$^) -lcmocka -o $$@
+	$$(Q)$$(CUPTI_TEST_CC) $(2) -DLIBRARY='"$$(abspath $(3))"' -DFAKES='"$$(abspath $(1))/fakes"' $$(filter %.c,$$^) -rdynamic -lcmocka -o $$@
 endef
 $(eval $(call cupti_loaded,$(CUPTI_TEST),,$(BUILD)/libtokscope_cupti.so))
 $(eval $(call cupti_loaded,$(CUPTI_TEST)/tsan,-fsanitize=thread,$(CUPTI_TEST)/tsan/libtokscope_cupti.so))

@@ -2,7 +2,8 @@
 /*
  * A CUDA program made of fakes, for tests that trace it from outside: CUDA_INJECTION64_PATH is as the caller set it. Prints
  * "ready"; each number N that it reads makes N kernels (named kernel0 to kernel9 in turn), one copy of 4096 bytes to the host
- * and one graph, correlated from 1 on, and prints how many of them CUPTI took. Ends with its input.
+ * and one graph, correlated from 1 on, and prints how many of them CUPTI took. Ends with its input; a word that is no number
+ * makes it execute itself anew.
  */
 #include "world.h"
 
@@ -23,18 +24,22 @@ static uint32_t work(struct world *w, uint32_t kernels)
 	return taken;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct world w = { 0 };
 	uint32_t kernels;
+	int read;
 
+	(void)argc;
 	world_open(&w, true);
 	check(w.init(0) == 0);
 	puts("ready");
 	fflush(stdout);
-	while (scanf("%u", &kernels) == 1) {
+	while ((read = scanf("%u", &kernels)) == 1) {
 		printf("%u\n", work(&w, kernels));
 		fflush(stdout);
 	}
-	return 0;
+	if (read == 0)
+		execv("/proc/self/exe", argv);
+	return read == 0;
 }

@@ -43,6 +43,11 @@ class Program:
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
+    def execute_itself(self):
+        self.process.stdin.write("anew\n")
+        self.process.stdin.flush()
+        equal(self.process.stdout.readline(), "ready\n")
+
     def __enter__(self):
         return self
 
@@ -201,6 +206,19 @@ def test_killed_process():
         program.process.kill()
         in_state(agent, "active", 0)
         equal(lost(agent.settled_scrape()), {("unmatched_work",): 11})
+
+
+def test_process_that_executes_an_image_with_the_library_again():
+    with Program() as program, h.Agent("--port", str(program.port)) as agent:
+        in_state(agent, "active")
+        equal(program.work(10), 12)
+        told(agent, 10)
+        program.execute_itself()
+        wait_for(lambda: agent.stderr().count(f"GPU work of process {program.pid} is traced") == 2, "probes in it", 30)
+        wait_for(lambda: program.work(0) == 2, "its library to be asked for records", 30)
+        equal(program.work(10), 12)
+        told(agent, 20)
+        in_state(agent, "active")
 
 
 # ---------------------------------------------------------------- gpu release
