@@ -5,7 +5,6 @@
  *
  * usage: cupti_cost [ROUNDS]      needs root
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cost.h"
 #include "load/loader.h"
 
 #define ROUNDS 9 /* unless told otherwise */
@@ -29,29 +29,6 @@ void place(const struct tks_cupti_record *records, uint64_t count, uint64_t vers
 static volatile unsigned short semaphore __attribute__((section(".probes")));
 
 static struct tks_cupti_record records[TKS_CUPTI_BATCH];
-
-static void die(const char *what)
-{
-	fprintf(stderr, "cupti_cost: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t offset_of(uintptr_t at)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	uintptr_t from, to, offset;
-	char line[512];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNxPTR, &from, &to, &offset) ==
-			    3 &&
-		    from <= at && at < to) {
-			fclose(f);
-			return at - from + offset;
-		}
-	die("not mapped");
-	return 0;
-}
 
 static double ns_per_record(struct loader *l, uint32_t batch)
 {

@@ -7,13 +7,13 @@
  * usage: libcuda_cost LIBRARY [ROUNDS]      needs root; without a GPU, which none of the calls gets to
  */
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cost.h"
 #include "load/loader.h"
 #include "probe/pack.h"
 
@@ -43,12 +43,6 @@ struct bench {
 	const struct pack *pack;
 	int rounds;
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "libcuda_cost: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static const struct pack_probe *probe_named(const struct pack *pack, const char *api,
 					    const char *suffix)

@@ -7,16 +7,14 @@
  * usage: probe_cost [ROUNDS]      needs root
  */
 #include <asm/ptrace.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cost.h"
 #include "load/loader.h"
 
 #define ROUNDS 9 /* unless told otherwise */
@@ -69,29 +67,6 @@ static const struct {
 			{ .kind = TKS_PROBE_HISTOGRAM, .value = 1, .metric = 2 } } } },
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "probe_cost: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t offset_of(const void *code)
-{
-	uintptr_t at = (uintptr_t)code, from, to, offset;
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNxPTR, &from, &to, &offset) ==
-			    3 &&
-		    from <= at && at < to) {
-			fclose(f);
-			return at - from + offset;
-		}
-	die("code is not mapped");
-	return 0;
-}
-
 static double ns_per_call(const char *code)
 {
 	static const uint32_t numbers[2] = { 4, 512 };
@@ -106,7 +81,7 @@ static double ns_per_call(const char *code)
 /* What the probe adds. Loader and site are the caller's. */
 static double one_round(struct loader *l, const char *code)
 {
-	const struct probe_place place = { .offset = offset_of(code), .site = 0 };
+	const struct probe_place place = { .offset = offset_of((uintptr_t)code), .site = 0 };
 	double without = ns_per_call(code), with;
 	struct probe_links *links;
 	int attached;

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "export/otlp_rules.h"
+#include "otlp_drops.h"
 
 #define SINK	"tests/e2e/otlp_sink.py"
 #define HOUR_MS 3600000
@@ -31,8 +32,7 @@ struct world {
 	struct registry *registry;
 	struct otlp_settings settings;
 	struct otlp *otlp;
-	pthread_mutex_t lock;
-	char dropped[256]; /* under lock */
+	struct otlp_drops dropped;
 };
 
 static struct snapshot *on_snapshot(void *ctx)
@@ -42,14 +42,7 @@ static struct snapshot *on_snapshot(void *ctx)
 
 static void on_dropped(void *ctx, enum otlp_signal signal, const char *reason, uint64_t count)
 {
-	struct world *w = ctx;
-	size_t len;
-
-	pthread_mutex_lock(&w->lock);
-	len = strlen(w->dropped);
-	snprintf(w->dropped + len, sizeof(w->dropped) - len, "%s %s %d\n", otlp_signal_name(signal),
-		 reason, (int)count);
-	pthread_mutex_unlock(&w->lock);
+	otlp_drops_add(&((struct world *)ctx)->dropped, signal, reason, count);
 }
 
 /* A line of the sink; NULL at its end. */
@@ -92,7 +85,6 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	pthread_mutex_init(&w->lock, NULL);
 	w->registry = registry_new(&(struct registry_config){ 0 });
 	for (int i = OTLP_TRACES; i <= OTLP_LOGS; i++)
 		w->settings.batch[i] = (struct otlp_batch_settings){ .schedule_delay_ms = HOUR_MS,
@@ -222,7 +214,7 @@ static void check_answers(struct world *w, const char *protocol)
 	record(w, 1);
 	finish(w);
 	json_decref(expect(w, 1, "ok"));
-	assert_string_equal(w->dropped,
+	assert_string_equal(w->dropped.text,
 			    "traces rejected 1\ntraces permanent 2\ntraces permanent 2\n");
 }
 
@@ -250,7 +242,7 @@ static void test_grpc_statuses(void **state)
 	json_decref(expect(w, 2, "INTERNAL"));
 	json_decref(expect(w, 2, "ok"));
 	finish(w);
-	assert_string_equal(w->dropped, "logs permanent 2\nlogs permanent 2\n");
+	assert_string_equal(w->dropped.text, "logs permanent 2\nlogs permanent 2\n");
 }
 
 static void test_grpc_request(void **state)
@@ -267,7 +259,7 @@ static void test_grpc_request(void **state)
 	assert_non_null(strstr(text_of(headers, "user-agent"), "tokscope/" TOKSCOPE_VERSION));
 	json_decref(m);
 	finish(w);
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void check_metrics(struct world *w, const char *protocol, const char *encoding)
@@ -283,7 +275,7 @@ static void check_metrics(struct world *w, const char *protocol, const char *enc
 	assert_string_equal(text_of(m, "signal"), "metrics");
 	assert_string_equal(text_of(m, "encoding"), encoding);
 	json_decref(m);
-	assert_string_equal(w->dropped, "metrics shutdown 2\n");
+	assert_string_equal(w->dropped.text, "metrics shutdown 2\n");
 }
 
 static void test_grpc_metrics(void **state)
@@ -326,7 +318,7 @@ static void check_tls(struct world *w, const char *protocol)
 	start(w, OTLP_TRACES, protocol, "ok");
 	record(w, 1);
 	finish(w);
-	assert_string_equal(w->dropped, "traces shutdown 1\n");
+	assert_string_equal(w->dropped.text, "traces shutdown 1\n");
 
 	w->settings.base.client_certificate = certificate;
 	w->settings.base.client_key = key;
@@ -335,7 +327,7 @@ static void check_tls(struct world *w, const char *protocol)
 	json_decref(expect(w, 2, "ok"));
 	json_decref(expect(w, 2, "ok"));
 	finish(w);
-	assert_string_equal(w->dropped, "traces shutdown 1\n");
+	assert_string_equal(w->dropped.text, "traces shutdown 1\n");
 }
 
 static void test_grpc_tls(void **state)

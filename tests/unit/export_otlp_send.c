@@ -28,7 +28,7 @@ static void test_batches(void **state)
 	assert_string_equal(r->encoding, "gzip");
 	assert_string_equal(r->agent, "tokscope/" TOKSCOPE_VERSION);
 	assert_string_equal(r->key, "SECRET-KEY-123");
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void test_batch_by_time(void **state)
@@ -58,7 +58,7 @@ static void test_partial_success(void **state)
 	finish(w);
 	CHECK_BODIES(w, "1 2", "3");
 	/* it cannot have refused two of one */
-	assert_string_equal(w->dropped, "traces rejected 2\ntraces rejected 1\n");
+	assert_string_equal(w->dropped.text, "traces rejected 2\ntraces rejected 1\n");
 }
 
 static void test_unavailable(void **state)
@@ -71,7 +71,7 @@ static void test_unavailable(void **state)
 	await(w, 5);
 	finish(w);
 	CHECK_BODIES(w, "1 2", "1 2", "1 2", "1 2", "1 2");
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void test_retry_after(void **state)
@@ -87,7 +87,7 @@ static void test_retry_after(void **state)
 	assert_true(clock_monotonic_ns() - begin >= NSEC_PER_SEC);
 	finish(w);
 	CHECK_BODIES(w, "1 2", "1 2", "1 2");
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void test_garbage_is_delivered(void **state)
@@ -99,7 +99,7 @@ static void test_garbage_is_delivered(void **state)
 	await(w, 2);
 	finish(w);
 	CHECK_BODIES(w, "1 2", "3 4");
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void test_permanent(void **state)
@@ -115,7 +115,7 @@ static void test_permanent(void **state)
 	}
 	finish(w);
 	CHECK_BODIES(w, "1 2", "3 4", "5 6", "7 8");
-	assert_string_equal(w->dropped,
+	assert_string_equal(w->dropped.text,
 			    "traces permanent 2\ntraces permanent 2\ntraces permanent 2\n");
 }
 
@@ -143,7 +143,7 @@ static void test_expired(void **state)
 	record(w, 1);
 	finish(w);
 	CHECK_BODIES(w, "1 2", "3 4", "5");
-	assert_string_equal(w->dropped, "traces expired 2\ntraces expired 2\n");
+	assert_string_equal(w->dropped.text, "traces expired 2\ntraces expired 2\n");
 }
 
 /* One batch is under way and four wait; the rest pushes the oldest of them out. The end does not wait for an answer. */
@@ -156,10 +156,10 @@ static void test_queue_full(void **state)
 	record(w, 2);
 	await(w, 1);
 	record(w, 6);
-	assert_string_equal(w->dropped, "traces queue_full 1\ntraces queue_full 1\n");
+	assert_string_equal(w->dropped.text, "traces queue_full 1\ntraces queue_full 1\n");
 	finish(w);
 	assert_string_equal(w->collector.requests[0].body, "1 2");
-	assert_string_equal(w->dropped,
+	assert_string_equal(w->dropped.text,
 			    "traces queue_full 1\ntraces queue_full 1\n"
 			    "traces shutdown 2\ntraces shutdown 2\ntraces shutdown 2\n");
 }
@@ -175,7 +175,7 @@ static void test_shutdown_unavailable(void **state)
 	record(w, 2);
 	finish(w); /* one attempt, no wait */
 	CHECK_BODIES(w, "1 2");
-	assert_string_equal(w->dropped, "traces shutdown 2\n");
+	assert_string_equal(w->dropped.text, "traces shutdown 2\n");
 }
 
 /* A batch that waits for its next attempt has a last one. */
@@ -190,7 +190,7 @@ static void test_shutdown_between_attempts(void **state)
 	record(w, 1);
 	finish(w);
 	CHECK_BODIES(w, "1 2", "1 2", "3");
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 }
 
 static void test_dead_collector(void **state)
@@ -202,7 +202,7 @@ static void test_dead_collector(void **state)
 	record(w, 1);
 	finish(w);
 	assert_int_equal(w->collector.count, 0);
-	assert_string_equal(w->dropped, "traces shutdown 1\n");
+	assert_string_equal(w->dropped.text, "traces shutdown 1\n");
 }
 
 static void test_cannot_be_made(void **state)
@@ -218,7 +218,7 @@ static void test_cannot_be_made(void **state)
 	record(w, 2);
 	finish(w);
 	assert_int_equal(w->collector.count, 0);
-	assert_string_equal(w->dropped, "traces too_large 1\ntraces no_memory 2\n");
+	assert_string_equal(w->dropped.text, "traces too_large 1\ntraces no_memory 2\n");
 }
 
 /* ------------------------------------------------------------------ metrics */
@@ -240,7 +240,7 @@ static void test_cumulative(void **state)
 					    "cumulative explicit now 3 base 0",
 					    "cumulative explicit now 4 base 0" },
 		     4);
-	assert_string_equal(w->dropped, "metrics permanent 10\nmetrics rejected 2\n");
+	assert_string_equal(w->dropped.text, "metrics permanent 10\nmetrics rejected 2\n");
 }
 
 /* The base moves on with what was delivered, or refused for good. */
@@ -263,7 +263,7 @@ static void test_delta(void **state)
 			     "delta exponential now 5 base 2", "delta exponential now 6 base 5",
 			     "delta exponential now 7 base 6" },
 		     7);
-	assert_string_equal(w->dropped, "metrics permanent 10\n");
+	assert_string_equal(w->dropped.text, "metrics permanent 10\n");
 }
 
 /* The end sends the last values, and does not wait for another attempt. */
@@ -275,7 +275,7 @@ static void test_last_metrics(void **state)
 	start(w, OTLP_METRICS, REPLIES(STATUS(503)));
 	finish(w);
 	CHECK_BODIES(w, "cumulative explicit now 1 base 0");
-	assert_string_equal(w->dropped, "metrics shutdown 10\n");
+	assert_string_equal(w->dropped.text, "metrics shutdown 10\n");
 }
 
 /* ------------------------------------------------------------------ what is told */
@@ -334,7 +334,7 @@ static void test_told_once(void **state)
 	assert_int_equal(occurrences(text, "HTTP 503: (it repeats a header of ours)"), 1);
 	assert_int_equal(occurrences(text, "are delivered to http://127.0.0.1:"), 1);
 	assert_int_equal(occurrences(text, "SECRET"), 0);
-	assert_string_equal(w->dropped, "traces permanent 2\n");
+	assert_string_equal(w->dropped.text, "traces permanent 2\n");
 }
 
 static void test_settings(void **state)
@@ -346,7 +346,7 @@ static void test_settings(void **state)
 		assert_false(otlp_exports(w->otlp, i));
 	record(w, 1);
 	finish(w);
-	assert_string_equal(w->dropped, "");
+	assert_string_equal(w->dropped.text, "");
 
 	w->settings.base.endpoint = "http://h";
 	w->settings.signal[OTLP_LOGS].endpoint = "nonsense";

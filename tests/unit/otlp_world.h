@@ -25,6 +25,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "export/otlp_rules.h"
+#include "otlp_drops.h"
 
 #define REQUESTS_MAX 64
 #define REPLIES_MAX  8
@@ -198,8 +199,7 @@ struct otlp_world {
 	char url[64];
 	uint32_t pid; /* of the last record */
 	int snapshots;
-	pthread_mutex_t lock;
-	char dropped[256]; /* "traces rejected 2\n" for each call; under lock */
+	struct otlp_drops dropped;
 };
 
 static struct snapshot *on_snapshot(void *ctx)
@@ -213,14 +213,7 @@ static struct snapshot *on_snapshot(void *ctx)
 
 static void on_dropped(void *ctx, enum otlp_signal signal, const char *reason, uint64_t count)
 {
-	struct otlp_world *w = ctx;
-	size_t len;
-
-	pthread_mutex_lock(&w->lock);
-	len = strlen(w->dropped);
-	snprintf(w->dropped + len, sizeof(w->dropped) - len, "%s %s %d\n", otlp_signal_name(signal),
-		 reason, (int)count);
-	pthread_mutex_unlock(&w->lock);
+	otlp_drops_add(&((struct otlp_world *)ctx)->dropped, signal, reason, count);
 }
 
 static int text_metrics(struct buf *out, const struct otlp_metrics_form *form,
@@ -260,7 +253,6 @@ static int setup(void **state)
 	struct otlp_world *w = calloc(1, sizeof(*w));
 
 	w->registry = registry_new(&(struct registry_config){ 0 });
-	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->collector.lock, NULL);
 	pthread_cond_init(&w->collector.arrived, NULL);
 	w->settings.base.headers = "api-key=SECRET-KEY-123";
