@@ -239,6 +239,26 @@ static __always_inline long gpu_read_heap(const struct gpu_call *call,
 	return 0;
 }
 
+/* What the driver says of a GPU, if that was asked. The control's number is told by its name. */
+static __always_inline long gpu_read_identity(const struct gpu_call *call,
+					      const struct tks_gpu_layout *l, __u32 control,
+					      struct tks_gpu *r)
+{
+	__u16 name = gpu_meaning(TKS_GPU_SPACE_CONTROL, control, TKS_GPU_OTHER).command;
+	__u64 params = 0;
+	long err;
+
+	if (name != TKS_GPU_CONTROL_GPU_GET_ID_INFO && name != TKS_GPU_CONTROL_GPU_GET_ID_INFO_V2)
+		return 0;
+	err = GPU_READ(params, call->arg, l->params);
+	if (!params)
+		return err;
+	r->event = TKS_GPU_IDENTITY;
+	err |= bpf_probe_read_user(&r->object, sizeof(r->object),
+				   (void *)(params + TKS_GPU_PARAMS_ID));
+	return err | GPU_READ(r->gpu, params, TKS_GPU_PARAMS_ID_INSTANCE);
+}
+
 /* Fills r by the layout; r->event stays 0 for what is only counted. Not 0: some of it could not be read. */
 static __always_inline long gpu_decode(const struct gpu_call *call, const struct tks_gpu_layout *l,
 				       __u32 action, struct tks_gpu *r)
@@ -259,6 +279,8 @@ static __always_inline long gpu_decode(const struct gpu_call *call, const struct
 		return err | gpu_read_alloc(call, l, r);
 	case TKS_GPU_ACTION_HEAP:
 		return err | gpu_read_heap(call, l, selector, r);
+	case TKS_GPU_ACTION_CONTROL:
+		return err | gpu_read_identity(call, l, selector, r);
 	case TKS_GPU_ACTION_FREE:
 		r->event = TKS_GPU_FREE;
 		break;

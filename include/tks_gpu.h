@@ -153,12 +153,17 @@ static const struct tks_gpu_layout tks_gpu_layouts[] __attribute__((unused)) = {
 };
 #define TKS_GPU_LAYOUTS (sizeof(tks_gpu_layouts) / sizeof(tks_gpu_layouts[0]))
 
-/* Parameters of a class, at tks_gpu_layout.params: NV0080_ALLOC_PARAMETERS, NV_MEMORY_ALLOCATION_PARAMS (all versions). */
+/*
+ * Parameters of a class or control, at tks_gpu_layout.params: NV0080_ALLOC_PARAMETERS, NV_MEMORY_ALLOCATION_PARAMS (all
+ * versions), NV0000_CTRL_GPU_GET_ID_INFO_PARAMS and _V2.
+ */
 enum tks_gpu_params {
 	TKS_GPU_PARAMS_DEVICE_INSTANCE = 0,
 	TKS_GPU_PARAMS_MEMORY_FLAGS = 8,
 	TKS_GPU_PARAMS_MEMORY_ATTR = 24,
 	TKS_GPU_PARAMS_MEMORY_SIZE = 64, /* granted, once the call has returned */
+	TKS_GPU_PARAMS_ID = 0,
+	TKS_GPU_PARAMS_ID_INSTANCE = 8,
 };
 
 /* NVOS32_FUNCTION_*, NVOS32_ALLOC_FLAGS_VIRTUAL, NVOS32_ATTR_LOCATION (bits 26:25, 0 is video memory) of nvos.h */
@@ -177,6 +182,8 @@ enum tks_gpu_event {
 	TKS_GPU_FREE = 2,  /* of any object: what is below it goes too */
 	TKS_GPU_DUP = 3,   /* `object` is one more reference to `source_object` */
 	TKS_GPU_CLOSE = 4, /* nobody holds `file` open any more: its clients are gone */
+	TKS_GPU_IDENTITY =
+		5, /* asked, the driver has told which instance `gpu` the GPU of id `object` has */
 };
 
 /* TKS_KIND_GPU: one call that changed, or failed to change, what is allocated; stamped at return of the call. */
@@ -192,7 +199,7 @@ struct tks_gpu {
 	__u32 object;
 	__u32 source_client;
 	__u32 source_object;
-	__u32 gpu; /* ALLOC: the device's instance, else the minor of a GPU's node, else TKS_GPU_UNKNOWN */
+	__u32 gpu; /* ALLOC of a device: its instance, else the minor of a GPU's node or TKS_GPU_UNKNOWN */
 	__u32 status; /* the driver's; says nothing where ret < 0 */
 	__s32 ret;    /* of the system call: 0 or negative errno */
 	__u32 pad;

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const struct registry_config rc = { 0 };
 	struct timeline *t = timeline_new(64);
 	const struct activity_config c = {
-		.owner = owner, .work = work, .ctx = t, .proc = "/nonexistent", .keep_names = true
+		.owner = owner, .work = work, .ctx = t, .keep_names = true
 	};
 	struct registry *r = registry_new(&rc);
 	struct activity *a = activity_new(r, &c);

@@ -114,6 +114,34 @@ static void test_refused(void **state)
 	assert_true(after.sum_ns - before.sum_ns >= 2000000);
 }
 
+/* The driver fills in the instance. */
+static void scene_identity(void)
+{
+	uint32_t info[8] = { 0x10700 }, arg[8] = { CLIENT, CLIENT, 0x205 };
+	struct fake_nvidia_answer answer = { .count = 2 };
+	int fd = gpu_open(GPU_CTL);
+
+	put64(arg, 16, (uintptr_t)info);
+	answer.writes[0] = (struct fake_nvidia_write){ (uintptr_t)&info[2], 3, 4 };
+	answer.writes[1] = (struct fake_nvidia_write){ (uintptr_t)&arg[7], 0, 4 };
+	if (ioctl(fd, FAKE_NVIDIA_ANSWER, &answer) || gpu_call(fd, 0x2a, arg, sizeof(arg)))
+		_exit(98);
+}
+
+static void test_identity(void **state)
+{
+	struct gpu_stage *s = *state;
+	const struct tks_gpu *r = s->records;
+
+	gpu_play(s, scene_identity, true);
+	assert_int_equal(s->n, 2); /* and the end of the file */
+	assert_int_equal(r[0].event, TKS_GPU_IDENTITY);
+	assert_int_equal(r[0].object, 0x10700);
+	assert_int_equal(r[0].gpu, 3);
+	assert_int_equal(r[0].ret, 0);
+	assert_int_equal(r[0].status, 0);
+}
+
 static void scene_many(void)
 {
 	uint32_t arg[4] = { CLIENT, DEVICE, MEMORY, 0 };
@@ -149,6 +177,7 @@ static int run(enum gpu_hook hook)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_every_call),
 	};
 	int failed;

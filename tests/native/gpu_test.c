@@ -137,6 +137,49 @@ static void test_memory(void **state)
 	assert_int_equal(r[5].object, 7);
 }
 
+/* ------------------------------------------------------------------ which GPU an instance is */
+
+static void scene_identity(void)
+{
+	char arg[32] = { 0 }, info[32] = { 0 };
+	int fd = gpu_open("/dev/null");
+
+	put32(info, 0, 0x10700); /* the GPU at 0001:07:00 */
+	put32(info, 8, 5);
+	put32(arg, 0, CLIENT);
+	put32(arg, 8, 0x202);
+	put64(arg, 16, (uintptr_t)info);
+	put32(arg, 28, 0x1f);
+	gpu_call(fd, 0x2a, arg, sizeof(arg));
+	put32(arg, 8, 0x205);
+	put32(info, 8, 6);
+	gpu_call(fd, 0x2a, arg, sizeof(arg));
+	put32(arg, 8, 0x201); /* another question */
+	gpu_call(fd, 0x2a, arg, sizeof(arg));
+	put32(arg, 8, 0x205);
+	put64(arg, 16, 0);
+	gpu_call(fd, 0x2a, arg, sizeof(arg));
+	put64(arg, 16, 1); /* unreadable */
+	gpu_call(fd, 0x2a, arg, sizeof(arg));
+}
+
+static void test_identity(void **state)
+{
+	struct gpu_stage *s = *state;
+	uint64_t unread = gpu_lost(s, "gpu_read");
+	const struct tks_gpu *r = s->records;
+
+	gpu_play(s, scene_identity, true);
+	assert_int_equal(s->n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(r[i].event, TKS_GPU_IDENTITY);
+		assert_int_equal(r[i].object, 0x10700);
+		assert_int_equal(r[i].gpu, 5 + i);
+		assert_int_equal(r[i].status, 0x1f);
+	}
+	assert_int_equal(gpu_lost(s, "gpu_read") - unread, 1);
+}
+
 /* ------------------------------------------------------------------ counting */
 
 static void scene_count(void)
@@ -325,10 +368,11 @@ static int close_stage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_alloc), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_count), cmocka_unit_test(test_losses),
-		cmocka_unit_test(test_close), cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_hooks), cmocka_unit_test(test_hook_names),
+		cmocka_unit_test(test_alloc),	 cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_count),	 cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_close),	 cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_hooks),	 cmocka_unit_test(test_hook_names),
+		cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, open_stage, close_stage);

@@ -34,7 +34,7 @@ static size_t row_of(const struct gpu_rows *rows, const char *uuid)
 static void test_rows(void **state)
 {
 	const struct registry_config rc = { 0 };
-	const struct activity_config ac = { .owner = owner, .proc = "/nonexistent" };
+	const struct activity_config ac = { .owner = owner };
 	struct registry *r = registry_new(&rc);
 	struct activity *a = activity_new(r, &ac);
 	const char *reserved[METRIC_LABELS_MAX] = { "one", [OWNER_LABELS] = "unknown" };

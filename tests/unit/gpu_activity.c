@@ -9,6 +9,7 @@
 
 struct world {
 	struct registry *r;
+	struct gpu_inventory *inventory;
 	struct activity *a;
 	char proc[64];
 	uint64_t works; /* told to config.work */
@@ -49,20 +50,19 @@ static void write_driver(const char *proc, unsigned int bus, unsigned int minor)
 	fclose(f);
 }
 
-/* The GPU at bus 1 has minor 3, that at bus 2 minor 0; the driver says nothing of bus 9. */
+/* The driver says nothing of bus 9. */
 static int open_world(void **state)
 {
 	const struct registry_config rc = { 0 };
 	struct world *w = calloc(1, sizeof(*w));
-	struct activity_config c = {
-		.owner = owner, .work = work, .ctx = w, .proc = w->proc, .keep_names = true
-	};
+	struct activity_config c = { .owner = owner, .work = work, .ctx = w, .keep_names = true };
 
 	strcpy(w->proc, "/tmp/gpu_activity.XXXXXX");
 	assert_non_null(mkdtemp(w->proc));
 	write_driver(w->proc, 1, 3);
 	write_driver(w->proc, 2, 0);
 	w->r = registry_new(&rc);
+	w->inventory = c.inventory = gpu_inventory_new(w->proc);
 	w->a = activity_new(w->r, &c);
 	*state = w;
 	return w->a ? 0 : -1;
@@ -82,6 +82,7 @@ static int close_world(void **state)
 
 	nftw(w->proc, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	activity_free(w->a);
+	gpu_inventory_free(w->inventory);
 	registry_free(w->r);
 	free(w);
 	return 0;
@@ -114,7 +115,7 @@ static void test_durations(void **state)
 	     { .kind = TKS_CUPTI_OVERHEAD, SPAN(1, 2) });
 	activity_tick(w->a, NOW);
 
-	check_hist(w->r, M_GPU_KERNEL_DURATION, LABELS("class", "norm", "gpu", "3"), 1, 2e-6);
+	check_hist(w->r, M_GPU_KERNEL_DURATION, LABELS("class", "norm", "gpu", "0"), 1, 2e-6);
 	check_hist(w->r, M_GPU_KERNEL_DURATION, LABELS("class", "gemm", "hw_id", UUID_1), 2, 6e-6);
 	check_hist(w->r, M_GPU_KERNEL_DURATION, LABELS("class", "other"), 1, 0.5e-6);
 	check_hist(w->r, M_GPU_GRAPH_DURATION, LABELS("service_name", "one"), 1, 70e-6);
@@ -122,7 +123,7 @@ static void test_durations(void **state)
 	check_hist(w->r, M_GPU_MEMCPY_DURATION, LABELS("kind", "unknown"), 1, 0.1e-6);
 	check_value(w->r, M_GPU_MEMCPY_IO, LABELS("kind", "htod"), 4196);
 	check_value(w->r, M_GPU_MEMCPY_IO, LABELS("kind", "unknown"), 7);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3", "hw_id", UUID_1),
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", UUID_1),
 		    (2000 + 5000 + 1500 + 70000 + 1000 + 200 + 100 + 300) / 1e9);
 	check_value(w->r, M_GPU_RECORDS, LABELS("kind", "kernel"), 4);
 	check_value(w->r, M_GPU_RECORDS, LABELS("kind", "overhead"), 1);
@@ -158,13 +159,13 @@ static void test_busy_of_two_processes(void **state)
 	TELL(w->a, 20, { .kind = TKS_CUPTI_GRAPH, .device = 1, SPAN(0, 3000) },
 	     { .kind = TKS_CUPTI_GRAPH, .device = 1, SPAN(4500, 8500) });
 	activity_tick(w->a, NOW);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3"), 9000 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 9000 / 1e9);
 
 	/* A batch that is five seconds late fills what was idle, and nothing else. */
 	activity_tick(w->a, NOW + 5000 * MS);
 	graph(w, 10, NOW + 5000 * MS, NOW - 1000 * MS, NOW - 1000 * MS + 20000);
 	activity_tick(w->a, NOW + 5000 * MS);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3"), 20000 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 20000 / 1e9);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "late"), -1);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "unordered"), 1);
 
@@ -172,7 +173,7 @@ static void test_busy_of_two_processes(void **state)
 	activity_tick(w->a, NOW + 9000 * MS + 30000);
 	graph(w, 10, NOW + 9000 * MS + 30000, NOW - 2000 * MS, NOW - 1000 * MS + 40000);
 	activity_tick(w->a, NOW + 9000 * MS + 30000);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3"), 30000 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 30000 / 1e9);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "late"), 1);
 }
 
@@ -192,12 +193,12 @@ static void test_permuted_devices(void **state)
 	TELL(w->a, 11, { .kind = TKS_CUPTI_GRAPH, .device = 1, SPAN(200, 210) },
 	     { .kind = TKS_CUPTI_GRAPH, .device = 0, SPAN(2000, 2001) });
 	activity_tick(w->a, NOW);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", UUID_2), 110 / 1e9);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3", "hw_id", UUID_1), 1001 / 1e9);
-	check_hist(w->r, M_GPU_GRAPH_DURATION, LABELS("gpu", "0"), 2, 110e-9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "1", "hw_id", UUID_2), 110 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", UUID_1), 1001 / 1e9);
+	check_hist(w->r, M_GPU_GRAPH_DURATION, LABELS("gpu", "1"), 2, 110e-9);
 	check_value(w->r, M_SERVER_GPUS, LABELS("service_name", "one"), 2);
-	check_value(w->r, M_GPU_INFO, LABELS("gpu", "0", "hw_id", UUID_2), 1);
-	check_value(w->r, M_GPU_INFO, LABELS("gpu", "3", "UUID", UUID_1), 1);
+	check_value(w->r, M_GPU_INFO, LABELS("gpu", "1", "hw_id", UUID_2), 1);
+	check_value(w->r, M_GPU_INFO, LABELS("gpu", "0", "UUID", UUID_1), 1);
 	activity_tell_info(w->a, false);
 	activity_tick(w->a, NOW);
 	check_value(w->r, M_GPU_INFO, LABELS(0), -1);
@@ -224,7 +225,7 @@ static void test_unknown_device(void **state)
 	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, SPAN(200, 300) });
 	activity_tick(w->a, NOW);
 	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "unknown", "hw_id", ""), 200 / 1e9);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3"), 100 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 100 / 1e9);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "unknown_device"), 2);
 }
 
@@ -240,7 +241,7 @@ static void test_mig(void **state)
 	activity_record(w->a, &r.h);
 	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, SPAN(0, 100) });
 	activity_tick(w->a, NOW);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3", "hw_id", uuid), 100 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", uuid), 100 / 1e9);
 	check_value(w->r, M_GPU_INFO, LABELS("hw_id", uuid, "UUID", "GPU-parent-1"), 1);
 }
 
@@ -315,7 +316,7 @@ static void test_step_gap(void **state)
 	activity_tick(w->a, NOW);
 	check_hist(w->r, M_GPU_STEP_GAP, LABELS(0), -1, 0); /* not settled yet */
 	activity_tick(w->a, NOW + 2000 * MS);
-	check_hist(w->r, M_GPU_STEP_GAP, LABELS("gpu", "3"), 2, 500e-9 + 600e-9);
+	check_hist(w->r, M_GPU_STEP_GAP, LABELS("gpu", "0"), 2, 500e-9 + 600e-9);
 }
 
 static void test_idle_is_no_step_gap(void **state)
@@ -435,7 +436,7 @@ static void test_process_gone(void **state)
 	check_hist(w->r, M_GPU_KERNEL_DURATION, LABELS("class", "gemm"), 1, 100e-9);
 	assert_null(devices_next_use(activity_devices(w->a), NULL));
 	activity_tick(w->a, NOW);
-	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "3"), 100 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 100 / 1e9);
 
 	/* The next process of that number has neither names nor devices. */
 	TELL(w->a, 10, { .kind = TKS_CUPTI_KERNEL, .name = 1, SPAN(0, 100) });

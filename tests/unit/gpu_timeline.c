@@ -38,7 +38,7 @@ static int open_world(void **state)
 	const struct registry_config rc = { 0 };
 	struct world *w = calloc(1, sizeof(*w));
 	const struct activity_config c = {
-		.owner = owner, .work = work, .ctx = w, .proc = "/nonexistent", .keep_names = true
+		.owner = owner, .work = work, .ctx = w, .keep_names = true
 	};
 
 	w->r = registry_new(&rc);

@@ -39,7 +39,7 @@ struct cupti_metrics *cupti_metrics_new(struct registry *r,
 	const struct activity_config ac = { .owner = on_owner,
 					    .work = config->work ? on_work : NULL,
 					    .ctx = m,
-					    .proc = "/proc",
+					    .inventory = config->inventory,
 					    .keep_names = config->names };
 
 	if (!m)

@@ -11,7 +11,8 @@ struct cupti_metrics;
 
 struct cupti_metrics_config {
 	const struct session *session; /* its discovery knows the owners */
-	bool names;		       /* of kernels are wanted by `work` */
+	struct gpu_inventory *inventory;
+	bool names; /* of kernels are wanted by `work` */
 	/* NULL: nobody wants to know. */
 	void (*work)(void *ctx, const struct activity_work *w);
 	void *ctx;

@@ -11,11 +11,12 @@
 
 struct gpu_metrics {
 	struct registry *registry;
+	struct gpu_inventory *inventory;
 	struct gpu_memory *memory;
 	struct gpu_latency *latency;
 };
 
-struct gpu_metrics *gpu_metrics_new(struct registry *r)
+struct gpu_metrics *gpu_metrics_new(struct registry *r, struct gpu_inventory *inventory)
 {
 	const struct gpu_memory_config config = { 0 };
 	struct gpu_metrics *g = calloc(1, sizeof(*g));
@@ -23,6 +24,7 @@ struct gpu_metrics *gpu_metrics_new(struct registry *r)
 	if (!g)
 		return NULL;
 	g->registry = r;
+	g->inventory = inventory;
 	g->memory = gpu_memory_new(&config);
 	g->latency = gpu_latency_new(r);
 	if (g->memory && g->latency)
@@ -103,11 +105,31 @@ static void count_failure(struct gpu_metrics *g, const struct discovery *d, cons
 	registry_add(g->registry, M_GPU_ALLOCATION_FAILURES, s ? s->id : 0, l.values, 1);
 }
 
+/* In a device's record the driver's instance of the GPU becomes its index; in others, the minor of the node that was called. */
+static struct tks_gpu with_index(const struct gpu_metrics *g, const struct tks_gpu *r)
+{
+	const struct gpu_entry *e = r->kind == TKS_GPU_KIND_DEVICE
+					    ? gpu_inventory_by_instance(g->inventory, r->gpu)
+					    : gpu_inventory_by_minor(g->inventory, r->gpu);
+	struct tks_gpu indexed = *r;
+
+	indexed.gpu = e ? e->index : TKS_GPU_UNKNOWN;
+	return indexed;
+}
+
 void gpu_metrics_record(struct gpu_metrics *g, const struct discovery *d, const struct tks_gpu *r)
 {
+	struct tks_gpu indexed;
+
+	if (r->event == TKS_GPU_IDENTITY) {
+		if (r->ret >= 0 && !r->status)
+			gpu_inventory_learn(g->inventory, r->gpu, r->object);
+		return;
+	}
+	indexed = with_index(g, r);
 	if (gpu_allocation_failed(r))
-		count_failure(g, d, r);
-	gpu_memory_record(g->memory, r);
+		count_failure(g, d, &indexed);
+	gpu_memory_record(g->memory, &indexed);
 }
 
 void gpu_metrics_process_gone(struct gpu_metrics *g, const struct discovery *d, uint32_t tgid)

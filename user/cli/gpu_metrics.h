@@ -4,11 +4,13 @@
 #define CLI_GPU_METRICS_H
 
 #include "cli/session.h"
+#include "gpu/inventory.h"
 #include "metric/registry.h"
 
 struct gpu_metrics;
 
-struct gpu_metrics *gpu_metrics_new(struct registry *r); /* NULL: out of memory */
+/* Both stay the caller's. NULL: out of memory. */
+struct gpu_metrics *gpu_metrics_new(struct registry *r, struct gpu_inventory *inventory);
 void gpu_metrics_free(struct gpu_metrics *g);
 
 /* All on the session's thread. */

@@ -241,9 +241,11 @@ static void open_nvml(struct meter *m, const struct config *c)
 
 static int open_cupti(struct meter *m)
 {
-	const struct cupti_metrics_config cc = {
-		.session = &m->session, .names = m->ops->gpu_work, .work = on_work, .ctx = m
-	};
+	const struct cupti_metrics_config cc = { .session = &m->session,
+						 .inventory = m->gpus,
+						 .names = m->ops->gpu_work,
+						 .work = on_work,
+						 .ctx = m };
 
 	m->share = gpu_share_new(tell_record, m);
 	m->cupti = m->share ? cupti_metrics_new(m->registry, &cc) : NULL;
@@ -266,7 +268,8 @@ int meter_open(struct meter *m, const struct config *c, const struct meter_ops *
 	if (err)
 		return err;
 	m->observer = observer_new(m->registry, &oc);
-	m->gpu = m->observer ? gpu_metrics_new(m->registry) : NULL;
+	m->gpus = m->observer ? gpu_inventory_new("/proc") : NULL;
+	m->gpu = m->gpus ? gpu_metrics_new(m->registry, m->gpus) : NULL;
 	m->probes = m->gpu ? probe_metrics_new(m->registry) : NULL;
 	if (!m->probes) {
 		log_error("out of memory");
@@ -300,6 +303,7 @@ void meter_close(struct meter *m)
 	cupti_metrics_free(m->cupti);
 	probe_metrics_free(m->probes);
 	gpu_metrics_free(m->gpu);
+	gpu_inventory_free(m->gpus);
 	observer_free(m->observer);
 	registry_free(m->registry);
 }

@@ -23,6 +23,7 @@ struct meter {
 	struct session session;
 	struct registry *registry;
 	struct observer *observer;
+	struct gpu_inventory *gpus;
 	struct gpu_metrics *gpu;
 	struct cupti_metrics *cupti;
 	struct gpu_share *share;

@@ -22,7 +22,7 @@ struct activity *activity_new(struct registry *r, const struct activity_config *
 	a->registry = r;
 	a->config = *config;
 	a->info = true;
-	a->devices = devices_new(config->proc, gpu_tally_free);
+	a->devices = devices_new(config->inventory, gpu_tally_free);
 	a->launches = launches_new(LAUNCHES_MAX);
 	a->names = kernel_names_new(NAMES_MAX, config->keep_names);
 	a->status = activity_status_new(r);

@@ -33,13 +33,13 @@ struct activity_config {
 	/* NULL: nobody wants to know. Kernels, graphs, copies, fills and launches. */
 	void (*work)(void *ctx, const struct activity_work *w);
 	void *ctx;
-	const char *proc; /* "/proc" */
-	bool keep_names;  /* of kernels, for `work` */
+	struct gpu_inventory *inventory; /* the caller's; NULL: no GPU has an index */
+	bool keep_names;		 /* of kernels, for `work` */
 };
 
 struct activity;
 
-/* r must outlive it, as must the texts of config. NULL: out of memory. */
+/* r must outlive it. NULL: out of memory. */
 struct activity *activity_new(struct registry *r, const struct activity_config *config);
 void activity_free(struct activity *a);
 

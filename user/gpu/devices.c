@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/devices.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/cleanup.h"
-#include "tks_gpu.h"
 
 /* Far more than a machine has, MIG instances that were made anew included: what a process says is not believed beyond. */
 #define GPUS_MAX 1024
 #define USES_MAX 1024
 
 struct devices {
-	const char *proc;
+	struct gpu_inventory *inventory;
 	void (*tally_free)(void *tally);
 	struct gpu *gpus;
 	struct gpu_use *uses;
@@ -22,13 +18,13 @@ struct devices {
 	struct devices_stats ended; /* of uses and unknown GPUs that are no more */
 };
 
-struct devices *devices_new(const char *proc, void (*tally_free)(void *tally))
+struct devices *devices_new(struct gpu_inventory *inventory, void (*tally_free)(void *tally))
 {
 	struct devices *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
-	d->proc = proc;
+	d->inventory = inventory;
 	d->tally_free = tally_free;
 	return d;
 }
@@ -93,26 +89,17 @@ static void uuid_text(char out[GPU_UUID_MAX + 1], const struct tks_cupti_device 
 		 u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
-/*
- * What the driver says of the GPU at that address: "Device Minor: \t 0", "GPU UUID: \t GPU-..." (nv-procfs.c of NVIDIA's
- * open kernel modules). The function of a GPU's PCI device is 0.
- */
-static void read_driver(const struct devices *d, const struct tks_cupti_device *device,
-			struct gpu *g)
+/* Where the driver lists it, or the GPU it is an instance of. */
+static void locate(const struct devices *d, const struct tks_cupti_device *device, struct gpu *g)
 {
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[PATH_MAX], line[256];
-	unsigned int minor;
+	uint32_t id = gpu_id(device->pci_domain, device->pci_bus, device->pci_device);
+	const struct gpu_entry *e = d->inventory ? gpu_inventory_by_id(d->inventory, id) : NULL;
 
-	snprintf(path, sizeof(path), "%s/driver/nvidia/gpus/%04x:%02x:%02x.0/information", d->proc,
-		 device->pci_domain, device->pci_bus, device->pci_device);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Device Minor: %u", &minor) == 1 && minor < TKS_GPU_MAX)
-			snprintf(g->index, sizeof(g->index), "%u", minor);
-		if (g->mig)
-			sscanf(line, "GPU UUID: %63[-A-Za-z0-9]", g->parent);
-	}
+	if (!e)
+		return;
+	snprintf(g->index, sizeof(g->index), "%u", e->index);
+	if (g->mig)
+		strcpy(g->parent, e->uuid);
 }
 
 static struct gpu *gpu_get(struct devices *d, const struct tks_cupti_device *device)
@@ -135,7 +122,7 @@ static struct gpu *gpu_get(struct devices *d, const struct tks_cupti_device *dev
 	if (!g->mig)
 		strcpy(g->parent, uuid);
 	snprintf(g->model, sizeof(g->model), "%.*s", (int)sizeof(device->name), device->name);
-	read_driver(d, device, g);
+	locate(d, device, g);
 	HASH_ADD_STR(d->gpus, uuid, g);
 	if (g->hh.tbl)
 		return g;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which GPU a process means. CUPTI's devices are ordinals of one process (CUDA_VISIBLE_DEVICES permutes them), so the library
- * tells the UUID of each; the GPU's index is the minor of its device node, as the driver tells it by PCI address.
+ * tells the UUID and the PCI address of each, and by that the driver lists it.
  */
 #ifndef GPU_DEVICES_H
 #define GPU_DEVICES_H
@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "gpu/busy.h"
+#include "gpu/inventory.h"
 #include "tks_cupti.h"
 
 #define GPU_UUID_MAX   40 /* "GPU-" or "MIG-", 32 digits, 4 dashes */
@@ -28,7 +29,8 @@ struct gpu {
 	uint32_t number;	     /* here; never given again */
 	char uuid[GPU_UUID_MAX + 1]; /* "": no process has said which it is */
 	char index[GPU_INDEX_MAX];   /* of the (parent) GPU */
-	char parent[64];	     /* UUID of the GPU that this is an instance of, or its own */
+	char parent[GPU_PARENT_MAX +
+		    1]; /* UUID of the GPU that this is an instance of, or its own */
 	char model[GPU_MODEL_MAX + 1];
 	bool mig;
 	bool told;	      /* tokscope_gpu_info has it, from us */
@@ -52,8 +54,8 @@ struct gpu_use {
 
 struct devices;
 
-/* proc: "/proc"; as long as d lives. tally_free gets the tally of each use that ends, NULL too. NULL: out of memory. */
-struct devices *devices_new(const char *proc, void (*tally_free)(void *tally));
+/* Inventory: the caller's, or NULL. tally_free gets the tally of each use that ends, NULL too. NULL: out of memory. */
+struct devices *devices_new(struct gpu_inventory *inventory, void (*tally_free)(void *tally));
 void devices_free(struct devices *d);
 
 /* False: there is no room, or no memory. */

@@ -25,7 +25,7 @@ struct gpu_memory;
 struct gpu_memory *gpu_memory_new(const struct gpu_memory_config *config); /* NULL: out of memory */
 void gpu_memory_free(struct gpu_memory *m);
 
-/* One record, in ring order. */
+/* One record, in ring order, whose `gpu` is whatever number the caller goes by, below TKS_GPU_MAX. */
 void gpu_memory_record(struct gpu_memory *m, const struct tks_gpu *r);
 /* The process has ended, or is not traced any more: its clients, objects and usage are forgotten. */
 void gpu_memory_process_gone(struct gpu_memory *m, uint32_t tgid);
@@ -38,7 +38,7 @@ uint32_t gpu_memory_gpu(const struct gpu_memory *m, const struct tks_gpu *r);
 /* A process and a GPU on which it has, or has had, memory. */
 struct gpu_usage {
 	uint32_t tgid;
-	uint32_t gpu; /* device instance, or TKS_GPU_UNKNOWN */
+	uint32_t gpu; /* as the records had it, or TKS_GPU_UNKNOWN */
 	uint64_t bytes;
 };
 /* Iterates: NULL begins, and is the end. The row is valid until the next change. */
