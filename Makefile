@@ -141,10 +141,10 @@ $(BUILD)/libtokscope_cupti.so: $(CUPTI_OBJ:%=$(BUILD)/pic/%)
 	$(Q)$(CC) $^ $(CUPTI_LINK) -o $@
 
 # Its tests, each one cmocka program. fakes/ has fakes of NVIDIA's libcuda.so.1 and libcupti.so.13. The programs of
-# CUPTI_LOADED load these and the library; in tsan/ all of it has the thread sanitizer.
+# CUPTI_LOADED load these and the library; in asan/ and tsan/ all of it is sanitized.
 CUPTI_TEST    := $(BUILD)/tests/cupti
 CUPTI_LOADED  := library_test process_test
-CUPTI_TESTS   := $(CUPTI_LOADED:%=$(CUPTI_TEST)/%) $(CUPTI_TEST)/tsan/process_test $(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test
+CUPTI_TESTS   := $(foreach f,$(CUPTI_TEST) $(CUPTI_TEST)/asan $(CUPTI_TEST)/tsan,$(CUPTI_LOADED:%=$(f)/%)) $(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test
 CUPTI_TEST_CC  = $(CC) $(filter-out -fvisibility=hidden,$(CUPTI_CFLAGS)) -Itests/cupti
 
 define cupti_loaded
@@ -162,11 +162,16 @@ $(1)/told $(1)/program $(CUPTI_LOADED:%=$(1)/%): $(addprefix tests/cupti/,world.
 	$$(Q)$$(CUPTI_TEST_CC) $(2) -DLIBRARY='"$$(abspath $(3))"' -DFAKES='"$$(abspath $(1))/fakes"' $$(filter %.c,$$^) -rdynamic -lcmocka -o $$@
 endef
 $(eval $(call cupti_loaded,$(CUPTI_TEST),,$(BUILD)/libtokscope_cupti.so))
-$(eval $(call cupti_loaded,$(CUPTI_TEST)/tsan,-fsanitize=thread,$(CUPTI_TEST)/tsan/libtokscope_cupti.so))
 
-$(CUPTI_TEST)/tsan/libtokscope_cupti.so: $(wildcard cupti/*)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CUPTI_CFLAGS) -fsanitize=thread $(filter %.c,$^) $(CUPTI_LINK) -Wl,-z,undefs -o $@
+define cupti_sanitized
+$(call cupti_loaded,$(1),$(2),$(1)/libtokscope_cupti.so)
+
+$(1)/libtokscope_cupti.so: $(wildcard cupti/*)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CUPTI_CFLAGS) $(2) $$(filter %.c,$$^) $$(CUPTI_LINK) -Wl,-z,undefs -o $$@
+endef
+$(eval $(call cupti_sanitized,$(CUPTI_TEST)/asan,$(SANFLAGS)))
+$(eval $(call cupti_sanitized,$(CUPTI_TEST)/tsan,-fsanitize=thread))
 
 $(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test: $(CUPTI_TEST)/%: $(BUILD)/san/tests/cupti/%.o $(addprefix $(BUILD)/san/cupti/,pack.o names.o watchdog.o buffers.o)
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The library and the life of its process: threads, fork, exec, exit, kill, dlclose, hung devices. Built with TSan too. */
+/* The library and the life of its process: threads, fork, exec, exit, kill, dlclose, hung devices. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
