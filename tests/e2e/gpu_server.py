@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A small inference server whose GPU is a FAKE (tests/cupti): each token is a graph launch of about 5 ms, and one runs at a
+"""A small inference server whose GPUs are FAKES (tests/cupti): each token is a graph launch of about 5 ms, and one runs at a
 time. Prints a line for each answer: the sum of its launches' durations in ns.
 
-usage: gpu_server.py PORT FAKES
+usage: gpu_server.py PORT FAKES [GPU...]      with GPUs: launches are made by a worker process for each, all at once
 """
 import ctypes
 import http.server
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -44,6 +46,27 @@ class Gpu:
             return end - start
 
 
+class Workers:
+    """As tensor parallelism has them: the server itself does not use a GPU."""
+
+    def __init__(self, fakes, gpus):
+        self.lock = threading.Lock()
+        self.processes = [
+            subprocess.Popen([sys.executable, "-B", __file__, "worker", fakes], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": gpu}) for gpu in gpus]
+
+    def step(self):
+        with self.lock:
+            for p in self.processes:
+                print(file=p.stdin, flush=True)
+            return sum(int(p.stdout.readline()) for p in self.processes)
+
+
+def work(gpu):
+    for _ in sys.stdin:
+        print(gpu.step(), flush=True)
+
+
 def handler(gpu):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -70,7 +93,12 @@ def handler(gpu):
 
 
 def main():
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler(Gpu(sys.argv[2]))).serve_forever()
+    port, fakes, *gpus = sys.argv[1:]
+    if port == "worker":
+        work(Gpu(fakes))
+        return
+    gpu = Workers(fakes, gpus) if gpus else Gpu(fakes)
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), handler(gpu)).serve_forever()
 
 
 main()

@@ -16,7 +16,7 @@ LIBRARY = os.path.join(h.BUILD, "libtokscope_cupti.so")
 
 
 class GpuServer(h.Server):
-    def __init__(self, inject=True):
+    def __init__(self, *workers, inject=True):
         if not os.path.exists(LIBRARY):
             raise h.Skip(f"{LIBRARY} is not built")
         port = h.free_port()
@@ -24,7 +24,7 @@ class GpuServer(h.Server):
         if inject:
             env["CUDA_INJECTION64_PATH"] = LIBRARY
         self.port, self.unix, self.host = port, None, "127.0.0.1"
-        self.process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "gpu_server.py"), str(port), FAKES],
+        self.process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "gpu_server.py"), str(port), FAKES, *workers],
                                         stdout=subprocess.PIPE, env=env)
         h.wait_for(self._accepts, "the server to listen", 30)
 
@@ -33,9 +33,9 @@ class GpuServer(h.Server):
         return int(self.process.stdout.readline()) / 1e9
 
 
-def wait_active(agent):
-    h.wait_for(lambda: agent.scrape().value("tokscope_gpu_cupti_processes", state="active") == 1,
-               "the library to be active", 20)
+def wait_active(agent, processes=1):
+    h.wait_for(lambda: agent.scrape().value("tokscope_gpu_cupti_processes", state="active") == processes,
+               f"the library to be active in {processes} processes", 30)
 
 
 def test_one_after_another():
@@ -68,6 +68,23 @@ def test_side_by_side():
         equal({r["gpu_source"] for r in records}, {"in_flight"})
         # Every launch ran while a request did: what is not shared out is less than a nanosecond a piece.
         assert abs(sum(r["gpu_s"] for r in records) - truth) < 1e-6, (records, truth)
+
+
+def test_workers_with_a_gpu_each():
+    with GpuServer("0", "1") as server, h.Agent("--port", str(server.port)) as agent:
+        agent.wait_server(server.port)
+        wait_active(agent, 2)
+        for tokens in (4, 2):
+            h.exchange(server, h.chat(tokens))
+        truth = [server.busy_s() for _ in range(2)]
+        for record, busy in zip(agent.wait_records(2), truth):
+            equal(record["gpu_source"], "in_flight", record)
+            assert abs(record["gpu_s"] - busy) < 2e-9, (record, busy)
+        scrape = agent.settled_scrape()
+        equal(scrape.value("tokscope_server_gpus"), 2)
+        busy = scrape.series("tokscope_gpu_busy_seconds_total")
+        equal(len({labels["hw_id"] for labels, _ in busy}), 2, busy)
+        assert abs(sum(seconds for _, seconds in busy) - sum(truth)) < 1e-6, (busy, truth)
 
 
 def test_without_the_library_nothing_is_made_up():

@@ -126,6 +126,7 @@ static void scene_identity(void)
 	answer.writes[1] = (struct fake_nvidia_write){ (uintptr_t)&arg[7], 0, 4 };
 	if (ioctl(fd, FAKE_NVIDIA_ANSWER, &answer) || gpu_call(fd, 0x2a, arg, sizeof(arg)))
 		_exit(98);
+	close(fd);
 }
 
 static void test_identity(void **state)
