@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The GPU that a driver call is about, as its label says it. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cli/gpu_metrics.h"
+#include "gpu_proc.h"
 #include "gpu_world.h"
 
 struct world {
-	char proc[64];
+	struct gpu_proc proc;
 	struct registry *r;
 	struct discovery *d;
 	struct gpu_inventory *inventory;
@@ -17,24 +17,18 @@ struct world {
 /* Two GPUs, whose minors are not in the order of their addresses. */
 static int open_world(void **state)
 {
-	static const char make[] =
-		"cd %s && mkdir -p driver/nvidia/gpus && cd driver/nvidia/gpus && mkdir 0000:01:00.0 0000:02:00.0 && "
-		"echo 'Device Minor: 1' >0000:01:00.0/information && "
-		"echo 'Device Minor: 0' >0000:02:00.0/information";
 	const struct registry_config rc = { 0 };
 	const struct discovery_config dc = { .proc_root = "/nonexistent", .host_id = "host" };
 	const struct discovery_ops ops = { 0 };
 	struct world *w = calloc(1, sizeof(*w));
-	char command[512];
 
 	*state = w;
-	strcpy(w->proc, "/tmp/gpu_metrics.XXXXXX");
-	assert_non_null(mkdtemp(w->proc));
-	snprintf(command, sizeof(command), make, w->proc);
-	assert_int_equal(system(command), 0);
+	gpu_proc_open(&w->proc);
+	gpu_proc_list(&w->proc, "0000:01:00.0", "Device Minor: \t 1\n");
+	gpu_proc_list(&w->proc, "0000:02:00.0", "Device Minor: \t 0\n");
 	w->r = registry_new(&rc);
 	w->d = discovery_new(&dc, &ops, NULL);
-	w->inventory = gpu_inventory_new(w->proc);
+	w->inventory = gpu_inventory_new(w->proc.path);
 	w->g = gpu_metrics_new(w->r, w->inventory);
 	return w->d && w->g ? 0 : -1;
 }
@@ -42,15 +36,14 @@ static int open_world(void **state)
 static int close_world(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	gpu_metrics_free(w->g);
 	gpu_inventory_free(w->inventory);
 	discovery_free(w->d);
 	registry_free(w->r);
-	snprintf(command, sizeof(command), "rm -r %s", w->proc);
+	gpu_proc_close(&w->proc);
 	free(w);
-	return system(command);
+	return 0;
 }
 
 /* Each of these names what matters to it. */

@@ -3,7 +3,6 @@
 #ifndef TESTS_DISCOVER_TREE_H
 #define TESTS_DISCOVER_TREE_H
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +15,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "folder.h"
 
 /* Network namespaces of the tree. */
 #define HOST_NS	     4026531840u
@@ -98,17 +99,9 @@ __attribute__((unused)) static void tree_init(struct tree *t)
 	tree_namespace(t, CONTAINER_NS);
 }
 
-static int tree_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 __attribute__((unused)) static void tree_remove(const char *path)
 {
-	nftw(path, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(path);
 }
 
 __attribute__((unused)) static void tree_exit(const struct tree *t, uint32_t pid)

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* GPU work as metrics: every figure exact, whoever told it, in whatever order. */
-#include <ftw.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "gpu_proc.h"
 #include "gpu_world.h"
 
 struct world {
 	struct registry *r;
 	struct gpu_inventory *inventory;
 	struct activity *a;
-	char proc[64];
+	struct gpu_proc proc;
 	uint64_t works; /* told to config.work */
 	char name[64];	/* of the last of them that had one */
 };
@@ -35,21 +33,6 @@ static void work(void *ctx, const struct activity_work *w)
 		snprintf(s->name, sizeof(s->name), "%s", w->name);
 }
 
-static void write_driver(const char *proc, unsigned int bus, unsigned int minor)
-{
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "mkdir -p %s/driver/nvidia/gpus/0000:%02x:00.0", proc, bus);
-	assert_int_equal(system(path), 0);
-	snprintf(path, sizeof(path), "%s/driver/nvidia/gpus/0000:%02x:00.0/information", proc, bus);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fprintf(f, "Model: \t\t NVIDIA H100\nGPU UUID: \t GPU-parent-%u\nDevice Minor: \t %u\n",
-		bus, minor);
-	fclose(f);
-}
-
 /* The driver says nothing of bus 9. */
 static int open_world(void **state)
 {
@@ -57,30 +40,21 @@ static int open_world(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 	struct activity_config c = { .owner = owner, .work = work, .ctx = w, .keep_names = true };
 
-	strcpy(w->proc, "/tmp/gpu_activity.XXXXXX");
-	assert_non_null(mkdtemp(w->proc));
-	write_driver(w->proc, 1, 3);
-	write_driver(w->proc, 2, 0);
+	gpu_proc_open(&w->proc);
+	gpu_proc_list(&w->proc, "0000:01:00.0", "GPU UUID: \t GPU-parent-1\nDevice Minor: \t 3\n");
+	gpu_proc_list(&w->proc, "0000:02:00.0", "GPU UUID: \t GPU-parent-2\nDevice Minor: \t 0\n");
 	w->r = registry_new(&rc);
-	w->inventory = c.inventory = gpu_inventory_new(w->proc);
+	w->inventory = c.inventory = gpu_inventory_new(w->proc.path);
 	w->a = activity_new(w->r, &c);
 	*state = w;
 	return w->a ? 0 : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
 }
 
 static int close_world(void **state)
 {
 	struct world *w = *state;
 
-	nftw(w->proc, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	gpu_proc_close(&w->proc);
 	activity_free(w->a);
 	gpu_inventory_free(w->inventory);
 	registry_free(w->r);

@@ -1,53 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which GPU a number means: PCI addresses, minors, instances. */
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <cmocka.h>
-
 #include "gpu/inventory.h"
+#include "gpu_proc.h"
 
-static char proc[] = "/tmp/gpu_inventory.XXXXXX";
+static struct gpu_proc proc;
 
 static void list(const char *address, const char *information)
 {
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "mkdir -p %s/driver/nvidia/gpus/%s", proc, address);
-	assert_int_equal(system(path), 0);
-	snprintf(path, sizeof(path), "%s/driver/nvidia/gpus/%s/information", proc, address);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fputs(information, f);
-	fclose(f);
+	gpu_proc_list(&proc, address, information);
 }
 
 static int open_world(void **state)
 {
-	strcpy(proc + sizeof(proc) - 7, "XXXXXX");
-	*state = mkdtemp(proc) ? gpu_inventory_new(proc) : NULL;
+	gpu_proc_open(&proc);
+	*state = gpu_inventory_new(proc.path);
 	return *state ? 0 : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
 }
 
 static int close_world(void **state)
 {
 	gpu_inventory_free(*state);
-	return nftw(proc, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	gpu_proc_close(&proc);
+	return 0;
 }
 
 static void check(const struct gpu_entry *g, uint32_t index, const char *uuid)
@@ -134,7 +108,7 @@ static void test_garbage(void **state)
 		list(name, "Device Minor: \t 7\n");
 	}
 	gpu_inventory_free(*state);
-	*state = gpu_inventory_new(proc);
+	*state = gpu_inventory_new(proc.path);
 	assert_non_null(
 		gpu_inventory_by_minor(*state, 7)); /* of 42, those that the driver can have */
 }

@@ -3,7 +3,6 @@
 #ifndef TESTS_NVML_WORLD_H
 #define TESTS_NVML_WORLD_H
 
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "folder.h"
 
 struct nvml_world {
 	char folder[64];
@@ -77,19 +78,11 @@ static int open_world(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 static int close_world(void **state)
 {
 	const struct nvml_world *w = *state;
 
-	return nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return folder_remove(w->folder);
 }
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
