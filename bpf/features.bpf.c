@@ -98,12 +98,19 @@ int uprobe_multi(void *ctx)
 	return !bpf_get_attach_cookie(ctx);
 }
 
-__u32 probe_hits;
+__u64 probe_hits;
 
 SEC("?uprobe.multi")
 int uprobe_multi_pid(void *ctx)
 {
 	__sync_fetch_and_add(&probe_hits, bpf_get_attach_cookie(ctx));
+	return 0;
+}
+
+SEC("?uprobe")
+int uretprobe(void *ctx)
+{
+	__sync_fetch_and_add(&probe_hits, 1);
 	return 0;
 }
 

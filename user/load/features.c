@@ -22,6 +22,7 @@ enum try {
 	TRY_UPROBE,
 	TRY_UPROBE_MULTI,
 	TRY_UPROBE_MULTI_PID,
+	TRY_URETPROBE,
 	TRY_PERF_EVENT,
 };
 
@@ -149,7 +150,7 @@ static bool hit_from_thread(const struct features_bpf *skel, struct feature *out
 	return false;
 }
 
-static bool try_attach(const struct features_bpf *skel, const struct row *row, struct feature *out)
+static bool try_links(const struct features_bpf *skel, const struct row *row, struct feature *out)
 {
 	struct bpf_program *p;
 	bool seen = true;
@@ -170,6 +171,14 @@ static bool try_attach(const struct features_bpf *skel, const struct row *row, s
 		bpf_link__destroy(link);
 	}
 	return seen;
+}
+
+static bool try_attach(const struct features_bpf *skel, const struct row *row, struct feature *out)
+{
+	if (row->try != TRY_URETPROBE)
+		return try_links(skel, row, out);
+	return return_probe_try(skel->progs.uretprobe, probe_target, probe_target_offset(),
+				&skel->bss->probe_hits, out);
 }
 
 /* Loads the programs of one feature and no others, with the maps that it needs. */

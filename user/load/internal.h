@@ -28,6 +28,7 @@ struct gpu_hooks {
 struct probes {
 	bool supported; /* bpf_get_attach_cookie */
 	bool multi;	/* uprobe_multi, else perf events */
+	bool returns;	/* return probes harm nobody */
 	bool told;	/* that there are more places than perf events */
 	size_t events;	/* attached now */
 };
@@ -103,6 +104,13 @@ void background_end(struct background *b);
 
 /* features.c. Is this row of features.def available? Tries it. */
 bool feature_available(const char *name);
+
+/*
+ * return_probe.c. Does a probe on the return of that function of ours, at that offset of this program, leave a process with a
+ * seccomp filter alive, and does it count in *hits? Else false, and why in out->detail.
+ */
+bool return_probe_try(const struct bpf_program *p, void (*target)(void), size_t offset,
+		      const volatile __u64 *hits, struct feature *out);
 
 /* Attaches all that is loaded, of backend l->backend. backend_detach undoes what the skeleton does not know of. */
 int backend_attach(struct loader *l);

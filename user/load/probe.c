@@ -32,6 +32,11 @@ void probes_choose(struct loader *l, const struct loader_config *config)
 						      BPF_FUNC_get_attach_cookie, NULL) == 1;
 	l->probes.multi = l->probes.supported && !config->probe_events &&
 			  feature_available("uprobe_multi_pid");
+	l->probes.returns = l->probes.supported && feature_available("uretprobe");
+	if (l->probes.supported && !l->probes.returns)
+		log_warn(
+			"durations of libraries' calls are left out: return probes would harm processes on this kernel; see "
+			"`tokscope feature probe`");
 }
 
 bool probes_want(const struct loader *l, const char *program)
@@ -127,6 +132,8 @@ static void batch_fill(struct batch *b, uint32_t group, size_t n)
 		for (size_t i = 0; i < n; i++) {
 			if (b->places[i].site >= TKS_PROBE_SITES)
 				b->attached[i] = -EINVAL;
+			else if (b->places[i].at_return && !b->loader->probes.returns)
+				b->attached[i] = -EOPNOTSUPP;
 			else if (b->places[i].at_return == at_return)
 				batch_add(b, group, i);
 		}
