@@ -213,6 +213,9 @@ $(BUILD)/tests/native/%: $(BUILD)/obj/tests/native/%.o $(NATIVE_SHARED) $(BUILD)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -lelf -lz -lpthread -o $@
 
+# Of the loader's inside, one of them.
+$(BUILD)/obj/tests/native/return_probe_test.o: $(BUILD)/bpf/tokscope.skel.h $(BUILD)/bpf/features.skel.h
+
 .PHONY: native
 native: $(NATIVE) targets
 

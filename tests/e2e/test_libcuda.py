@@ -140,6 +140,19 @@ def test_launches_that_cost_too_much_are_taken_off():
     equal([labels["probe"] for labels, _ in scrape.series("tokscope_probe_shed_total")], ["cuda:cuLaunchKernel"])
 
 
+def test_a_call_and_its_return_are_taken_off_together():
+    """Half of the pair would count a loss at every call, and give its time to the next call."""
+    pair = ["cuda:cuStreamSynchronize", "cuda:cuStreamSynchronize.return"]
+    with traced(gpu_calls.libcuda("550"), pair[1], "--probe-budget", "0.01") as (caller, agent):
+        h.wait_for(lambda: caller.tell("call", "cuStreamSynchronize", 10000) == NOT_INITIALIZED and
+                   agent.scrape().value("tokscope_probe_shed_total", probe=pair[0]), "the probes to be taken off", 60)
+        caller.tell("call", "cuEventSynchronize", 3)
+        scrape = agent.settled_scrape()
+    equal([(labels["probe"], places) for labels, places in scrape.series("tokscope_probe_shed_total")],
+          [(probe, 1.0) for probe in pair])
+    equal(scrape.value("tokscope_gpu_api_duration_seconds_count", api="cuEventSynchronize"), 3.0)
+
+
 def test_nccl_calls_and_bytes():
     """A count times the size of its type, by a table in the pack; types that the pack does not know are passed over."""
     sizes = (1, 1, 4, 4, 8, 8, 2, 4, 8, 2, 1, 1)

@@ -38,26 +38,48 @@ void budget_init(struct budget *b, double share)
 	b->hit_ns[COST_STEPPED] = in_guest() ? STEPPED_GUEST_NS : STEPPED_NS;
 }
 
-struct row *budget_look(struct budget *b, const struct rows *rows, unsigned int processes,
-			uint64_t now_ns)
+static double cost_of_function(const struct rows *rows, const struct row *row)
 {
-	double total = 0, most = 0, elapsed = now_ns - b->looked_ns;
+	const struct row *r;
+	double cost = 0;
+
+	for (r = rows->by_key; r; r = r->hh.next)
+		if (rows_belong_together(r, row))
+			cost += r->budget_cost;
+	return cost;
+}
+
+static struct row *costliest(const struct rows *rows)
+{
 	struct row *r, *next, *worst = NULL;
+	double most = 0;
 
 	HASH_ITER(hh, rows->by_key, r, next) {
-		double cost = (r->hits.hits - r->budget_hits) * b->hit_ns[r->cost];
+		double cost = cost_of_function(rows, r);
 
-		r->budget_hits = r->hits.hits;
-		total += cost;
 		if (cost <= most)
 			continue;
 		most = cost;
 		worst = r;
+	}
+	return worst;
+}
+
+struct row *budget_look(struct budget *b, const struct rows *rows, unsigned int processes,
+			uint64_t now_ns)
+{
+	double total = 0, elapsed = now_ns - b->looked_ns;
+	struct row *r;
+
+	for (r = rows->by_key; r; r = r->hh.next) {
+		r->budget_cost = (r->hits.hits - r->budget_hits) * b->hit_ns[r->cost];
+		r->budget_hits = r->hits.hits;
+		total += r->budget_cost;
 	}
 	b->over = b->looked_ns && total > b->share * elapsed * processes ? b->over + 1 : 0;
 	b->looked_ns = now_ns;
 	if (b->over < LOOKS_OVER)
 		return NULL;
 	b->over = 0;
-	return worst;
+	return costliest(rows);
 }

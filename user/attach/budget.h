@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the probes may cost the traced processes (design.md 4): hits are counted, what a hit costs is known by the class of its
- * instruction. When it is too much for some seconds on end, the place that costs most is taken off.
+ * instruction. When it is too much for some seconds on end, the function whose places cost most is left alone.
  */
 #ifndef ATTACH_BUDGET_H
 #define ATTACH_BUDGET_H
@@ -20,7 +20,7 @@ struct budget {
 /* share: 0.01 is 1 % of one core. */
 void budget_init(struct budget *b, double share);
 /*
- * Looks at the hits since the last look. Returns the row to take off, NULL: all is well. Rows must have been looked at
+ * Looks at the hits since the last look. Returns a row of the function to take off, NULL: all is well. Rows must have been looked at
  * (row_look) just now; `processes`: how many have probes.
  */
 struct row *budget_look(struct budget *b, const struct rows *rows, unsigned int processes,

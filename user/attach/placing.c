@@ -89,6 +89,28 @@ static struct attachment *allocate(const struct survey *s, size_t first)
 	return a;
 }
 
+static bool function_failed(const struct attachment *a, const int *attached, size_t place)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (attached[i] && rows_belong_together(a->rows[i], a->rows[place]))
+			return true;
+	return false;
+}
+
+/* Where a place of a function failed, its others are given up too: half of a pair tells what is not so. True: there were such. */
+static bool give_up_functions(const struct attachment *a, int *attached)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (attached[i] || !function_failed(a, attached, i))
+			continue;
+		attached[i] = -ECANCELED;
+		some = true;
+	}
+	return some;
+}
+
 /* Those that failed are told apart from the file's others, which stay. */
 static void settle(struct placer *p, struct attachment *a, const int *attached)
 {
@@ -104,15 +126,28 @@ static void settle(struct placer *p, struct attachment *a, const int *attached)
 	}
 }
 
+static void detach(struct attachment *a)
+{
+	if (a->links)
+		loader_probes_detach(a->links);
+	a->links = NULL;
+}
+
 static void attach(struct placer *p, struct attachment *a)
 {
 	_cleanup_free_ int *attached = a->count ? calloc(a->count, sizeof(*attached)) : NULL;
+	bool again;
 
 	if (!attached)
 		return;
 	a->links = loader_probes_attach(p->loader, a->pid, a->group, a->path, a->places, a->count,
 					attached);
+	again = give_up_functions(a, attached);
 	settle(p, a, attached);
+	if (!again)
+		return;
+	detach(a);
+	attach(p, a);
 }
 
 struct attachment *attachment_new(struct placer *p, uint32_t pid, uint32_t group,
@@ -136,13 +171,6 @@ struct attachment *attachment_new(struct placer *p, uint32_t pid, uint32_t group
 	return NULL;
 }
 
-static void detach(struct attachment *a)
-{
-	if (a->links)
-		loader_probes_detach(a->links);
-	a->links = NULL;
-}
-
 void attachment_free(struct placer *p, struct attachment *a)
 {
 	detach(a);
@@ -159,14 +187,14 @@ void attachment_shed(struct placer *p, struct attachment *a, const struct row *s
 	bool here = false;
 
 	for (size_t i = 0; i < a->count; i++)
-		here |= a->rows[i] == shed;
+		here |= rows_belong_together(a->rows[i], shed);
 	if (!here)
 		return;
 	detach(a);
 	for (size_t i = a->count; i-- > 0;) {
-		if (a->rows[i] != shed)
+		if (!rows_belong_together(a->rows[i], shed))
 			continue;
-		status_of(p, shed)->shed++;
+		status_of(p, a->rows[i])->shed++;
 		drop_place(p, a, i);
 	}
 	attach(p, a);

@@ -35,7 +35,7 @@ struct attachment {
 struct attachment *attachment_new(struct placer *p, uint32_t pid, uint32_t group,
 				  const struct survey *s, size_t *i);
 void attachment_free(struct placer *p, struct attachment *a);
-/* Takes off the places of one row, which costs too much; the others are attached anew, and miss what happens meanwhile. */
+/* Takes off the places of a row that costs too much and of its function; the others are attached anew, and miss what happens meanwhile. */
 void attachment_shed(struct placer *p, struct attachment *a, const struct row *shed);
 
 /* What the kernel side has counted of the row since the last look goes to its probe's tally. */

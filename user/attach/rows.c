@@ -79,6 +79,7 @@ struct row *rows_get(struct rows *rows, struct loader *l, const struct found *f,
 	if (!r)
 		return NULL;
 	r->pack = f->pack;
+	r->function = s->function;
 	r->uses = 1;
 	r->cost = s->cost;
 	memcpy(r->insn, s->insn, sizeof(r->insn));

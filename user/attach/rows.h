@@ -21,15 +21,27 @@ struct row_key {
 struct row {
 	struct row_key key;
 	const struct pack *pack;
-	uint32_t number; /* of the kernel's table */
-	uint32_t uses;	 /* places that are attached */
-	bool off;	 /* it read what cannot be and switched itself off */
+	uint64_t function; /* in the file */
+	uint32_t number;   /* of the kernel's table */
+	uint32_t uses;	   /* places that are attached */
+	bool off;	   /* it read what cannot be and switched itself off */
 	enum site_cost cost;
 	char insn[16];
 	struct tks_probe_hits hits; /* as of the last look */
 	uint64_t budget_hits;	    /* of them, at the budget's last look */
+	double budget_cost;	    /* ns, of those since the look before */
 	UT_hash_handle hh;
 };
+
+/*
+ * Of one pack, in one function: what its probes at the entry and at the returns tell belongs together, so they are placed and
+ * taken off together.
+ */
+static inline bool rows_belong_together(const struct row *a, const struct row *b)
+{
+	return a->pack == b->pack && a->function == b->function &&
+	       a->key.file.inode == b->key.file.inode && a->key.file.device == b->key.file.device;
+}
 
 struct rows {
 	struct row *by_key;

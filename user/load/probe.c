@@ -25,6 +25,16 @@ struct probe_links {
 
 /* ------------------------------------------------------------------ which way */
 
+/* Of the kernel, and it takes a child to find out: once in a process. */
+static bool returns_are_safe(void)
+{
+	static int safe = -1;
+
+	if (safe < 0)
+		safe = feature_available("uretprobe");
+	return safe;
+}
+
 void probes_choose(struct loader *l, const struct loader_config *config)
 {
 	/* bpf_get_attach_cookie() came to uprobes with 7adfc6c9b315 (5.15). */
@@ -32,7 +42,7 @@ void probes_choose(struct loader *l, const struct loader_config *config)
 						      BPF_FUNC_get_attach_cookie, NULL) == 1;
 	l->probes.multi = l->probes.supported && !config->probe_events &&
 			  feature_available("uprobe_multi_pid");
-	l->probes.returns = l->probes.supported && feature_available("uretprobe");
+	l->probes.returns = l->probes.supported && returns_are_safe();
 	if (l->probes.supported && !l->probes.returns)
 		log_warn(
 			"durations of libraries' calls are left out: return probes would harm processes on this kernel; see "
