@@ -196,7 +196,7 @@ $(FAKE_NVML): tests/nvml/fake_nvml.c
 	@mkdir -p $(@D)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE -Wno-missing-prototypes -fPIC -shared $< -o $@
-$(BUILD)/tests/unit/gpu_nvml $(BUILD)/tests/unit/gpu_nvml_thread: | $(FAKE_NVML)
+$(foreach t,gpu_nvml gpu_nvml_thread cli_nvml_metrics,$(BUILD)/tests/unit/$(t)): | $(FAKE_NVML)
 
 .PHONY: unit
 unit: $(UNIT)

@@ -161,7 +161,7 @@ def test_a_gpu_is_lost():
 
 
 def test_a_driver_that_hangs():
-    """Tracing goes on, what was known is withdrawn, it is said once and counted, and the agent stops when told."""
+    """Tracing goes on, figures are withdrawn, it is said once and counted, and the agent stops when told."""
     with Gpus(BUSY) as gpus:
         gpus.wait_read()
         gpus.say({**BUSY, "hang": "temperature"})
@@ -173,6 +173,22 @@ def test_a_driver_that_hangs():
         received = metrics.value("process_cpu_seconds_total")
         gpus.wait(lambda m: m.value("process_cpu_seconds_total") > received, "the agent to go on")
         equal(gpus.agent.stop(), 0)
+
+
+def test_a_driver_that_is_slow():
+    """What the GPUs are called stays until they are read again; then figures come back, and what is gone is taken back."""
+    mig = {**BUSY, "0.mig": 1, "0.mig.0.uuid": "MIG-11", "0.mig.0.instance": 9, "0.mig.0.name": f"{H100} MIG 1g.10gb"}
+    with Gpus(mig) as gpus:
+        named = info(gpus.wait_read())
+        equal(len(named), 3)
+        gpus.say({**mig, "hang": "temperature"})
+        metrics = gpus.wait(failures, "the hang to be noticed", timeout=30)
+        equal((values(metrics, "0"), info(metrics)), ({}, named))
+        gpus.say(BUSY)
+        metrics = gpus.wait(lambda m: values(m, "0") == WANT_0 and len(info(m)) == 2, "the GPUs to be read again")
+        equal(info(metrics), [row for row in named if row[2] != "MIG-11"])
+        equal(failures(metrics), {"stalled": 1})
+        assert "NVML answers again" in gpus.agent.stderr()
 
 
 def test_it_cannot_be_initialised():
@@ -233,12 +249,31 @@ def test_asked_for_in_vain():
                    "the agent to say so")
 
 
+def probed(*options, env=None):
+    """The line of `feature probe`."""
+    h.need_root()
+    out = subprocess.run([h.TOKSCOPE, "feature", "probe", *options], stdout=subprocess.PIPE, check=True, env=env).stdout
+    row, = [line.split() for line in out.decode().splitlines() if line.startswith("nvml ")]
+    return " ".join(row)
+
+
 def test_feature_probe():
     need_no_driver()
-    h.need_root()
-    out = subprocess.run([h.TOKSCOPE, "feature", "probe"], stdout=subprocess.PIPE, check=True).stdout.decode()
-    row, = [line.split() for line in out.splitlines() if line.startswith("nvml ")]
-    equal(" ".join(row), "nvml no figures of GPUs themselves no NVIDIA driver is loaded here")
+    equal(probed(), "nvml no figures of GPUs themselves no NVIDIA driver is loaded here")
+
+
+def test_feature_probe_asks_the_library_that_is_configured():
+    with h.temporary_folder() as folder:
+        answers, settings = (os.path.join(folder, name) for name in ("answers", "tokscope.yaml"))
+        env = {**os.environ, "FAKE_NVML": answers}
+        with open(settings, "w") as f:
+            f.write(f"gpu:\n  nvml_path: {FAKE}\n")
+        for text, want in (("count=1\n0.uuid=GPU-aa\n", "yes figures of GPUs themselves 1 GPUs, driver 999.1-fake"),
+                           ("hang=count\n", "no figures of GPUs themselves the driver hangs in nvmlDeviceGetCount_v2")):
+            with open(answers, "w") as f:
+                f.write(text)
+            for options in (("--nvml-path", FAKE), ("--config.file", settings)):
+                equal(probed(*options, env=env), f"nvml {want}")
 
 
 # ---------------------------------------------------------------- NVIDIA's own library

@@ -6,7 +6,8 @@
  *   count=2                   GPUs
  *   0.power=231500            what the function for GPU 0 answers; without the line it answers NOT_SUPPORTED
  *   0.power=!15               ... that it returns this status
- *   hang=power                the function for that key never returns
+ *   hang=power                the function for that key does not return while this stands here
+ *   crash=power               the function for that key ends the process
  *   xids=0:79,1:31            Xids in order; each is delivered once
  *
  * Keys are those in the functions below. A MIG instance I of GPU G has the keys "G.mig.I.".
@@ -57,13 +58,20 @@ static const char *look_up(const char *key, char out[256])
 	return found;
 }
 
-static void hang_if_told(const char *name)
+static int is_told_to(const char *what, const char *name)
 {
 	char text[256];
-	const char *value = look_up("hang", text);
+	const char *value = look_up(what, text);
 
-	while (value && !strcmp(value, name))
-		pause();
+	return value && !strcmp(value, name);
+}
+
+static void misbehave_if_told(const char *name)
+{
+	while (is_told_to("hang", name))
+		usleep(1000);
+	if (is_told_to("crash", name))
+		abort();
 }
 
 /* The answer of a function to a question about a device, as text. A status other than SUCCESS: there is none. */
@@ -72,7 +80,7 @@ static int answer(const struct device *d, const char *name, char text[256])
 	char key[64];
 	const char *value;
 
-	hang_if_told(name);
+	misbehave_if_told(name);
 	if (!initialised)
 		return UNINITIALIZED;
 	if (!d)
@@ -122,7 +130,7 @@ int nvmlInit_v2(void)
 	char text[256];
 	const char *value = look_up("init", text);
 
-	hang_if_told("init");
+	misbehave_if_told("init");
 	if (value)
 		return atoi(value + 1);
 	initialised = 1;
@@ -146,7 +154,7 @@ int nvmlDeviceGetCount_v2(unsigned int *count)
 	char text[256];
 	const char *value = look_up("count", text);
 
-	hang_if_told("count");
+	misbehave_if_told("count");
 	if (value && *value == '!')
 		return atoi(value + 1);
 	*count = value ? atoi(value) : 0;

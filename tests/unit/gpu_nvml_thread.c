@@ -83,8 +83,31 @@ static void test_hang(void **state)
 	assert_int_equal(s->gpu_count, 0);
 	assert_int_equal(s->failures[NVML_FAILED_STALLED], 1);
 	nvml_sample_free(s);
-	assert_null(nvml_take(n, clock_monotonic_ns() + HOUR_NS));
 	nvml_free(n); /* returns although the thread never does */
+}
+
+/* A call that returns late did not hang for good: it is counted, and GPUs are read on. */
+static void test_late(void **state)
+{
+	struct nvml_sample *s;
+	struct nvml *n;
+
+	answer(*state, ONE_GPU);
+	n = start(*state, false);
+	for (uint64_t times = 1; times <= 2; times++) {
+		nvml_sample_free(await(n, 0));
+		answer(*state, ONE_GPU "hang=power\n");
+		s = await_unread(n, HOUR_NS);
+		assert_int_equal(s->failures[NVML_FAILED_STALLED], times);
+		nvml_sample_free(s);
+		answer(*state, ONE_GPU);
+		s = await(n, 0);
+		assert_true(s->read);
+		assert_int_equal(s->gpu_count, 1);
+		assert_int_equal(s->failures[NVML_FAILED_STALLED], times);
+		nvml_sample_free(s);
+	}
+	nvml_free(n);
 }
 
 /* It answers no more: what was known is withdrawn. */
@@ -171,12 +194,19 @@ static void test_probe(void **state)
 	answer(w, ONE_GPU);
 	assert_true(nvml_probe(&config, detail));
 	assert_string_equal(detail, "1 GPUs, driver 999.1-fake");
+	answer(w, ONE_GPU "hang=power\n");
+	assert_false(nvml_probe(&config, detail));
+	assert_string_equal(detail, "the driver hangs in nvmlDeviceGetPowerUsage");
+	answer(w, ONE_GPU "crash=power\n");
+	assert_false(nvml_probe(&config, detail));
+	assert_non_null(strstr(detail, "NVML crashed: "));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(test_reads_again_and_again),
+		WITH_WORLD(test_late),
 		WITH_WORLD(test_gone),
 		WITH_WORLD(test_dcgm_by_name),
 		WITH_WORLD(test_dcgm_by_port),

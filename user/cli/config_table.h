@@ -33,6 +33,7 @@ enum option_group {
 	RELEASE = 1 << 21,
 	COMMAND_LINE =
 		1 << 22, /* the first word that is no option, and all after it, are a command */
+	FEATURES = 1 << 23,
 
 	/* everything that the agent takes */
 	AGENT = SELECT | CAPTURE | GPU | PROBES | PACKS | WEB | RECORDS | TELEMETRY | CONFIG,

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/nvml_metrics.h"
 #include "cli/output.h"
+#include "gpu/nvml.h"
+#include "load/loader.h"
 
 #define FEATURES_MAX 64
 
@@ -35,6 +36,14 @@ static void print_table(const struct feature *rows, int count)
 		       rows[i].detail[0] ? width : 0, rows[i].needed, rows[i].detail);
 }
 
+static void probe_nvml(const struct config *c, struct feature *row)
+{
+	const struct nvml_config nc = { .path = c->nvml_path, .proc = "/proc" };
+
+	*row = (struct feature){ .name = "nvml", .needed = "figures of GPUs themselves" };
+	row->available = nvml_probe(&nc, row->detail);
+}
+
 int cmd_feature_probe(const struct config *c)
 {
 	struct feature rows[FEATURES_MAX];
@@ -45,7 +54,7 @@ int cmd_feature_probe(const struct config *c)
 			  count == -EPERM ? " (run as root)" : "");
 		return 1;
 	}
-	nvml_feature(&rows[count++]);
+	probe_nvml(c, &rows[count++]);
 	if (c->json || c->pretty)
 		print_json(c, rows, count);
 	else

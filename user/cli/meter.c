@@ -164,8 +164,9 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	observer_flush(m->observer);
 	self_metrics_update(m->registry, &m->session);
 	gpu_metrics_update(m->gpu, &m->session);
-	nvml_metrics_update(m->nvml);
+	nvml_metrics_update(m->nvml, now_ns);
 	cupti_metrics_update(m->cupti, !nvml_metrics_told(m->nvml), now_ns);
+	nvml_metrics_tell_info(m->nvml);
 	probe_metrics_update(m->probes, &m->session);
 	if (m->ops->tick)
 		m->ops->tick(m->ctx, now_ns);

@@ -13,7 +13,7 @@
 struct nvml_metrics {
 	struct registry *registry;
 	struct nvml *nvml;
-	struct nvml_sample *shown; /* what the registry has; NULL: nothing yet */
+	struct nvml_sample *shown; /* the last that was read; NULL: none yet */
 };
 
 /* Label values of one series, and the numbers among them as text. */
@@ -86,28 +86,51 @@ static void label_info(struct row *l, const struct nvml_gpu *g,
 	l->values[4] = instance ? instance->profile : NULL;
 }
 
-typedef void (*info_fn)(struct registry *r, const char *const *values);
-
-static void each_info(struct registry *r, const struct nvml_gpu *g, info_fn fn)
+static void set_info(struct registry *r, const struct nvml_gpu *g,
+		     const struct nvml_instance *instance)
 {
 	struct row l = { 0 };
 
-	label_info(&l, g, NULL);
-	fn(r, l.values);
+	label_info(&l, g, instance);
+	registry_set(r, M_GPU_INFO, 0, l.values, 1);
+}
+
+static void remove_info(struct registry *r, const struct nvml_gpu *g,
+			const struct nvml_instance *instance)
+{
+	struct row l = { 0 };
+
+	label_info(&l, g, instance);
+	registry_remove(r, M_GPU_INFO, l.values);
+}
+
+static void show_info(struct registry *r, const struct nvml_gpu *g)
+{
+	set_info(r, g, NULL);
+	for (unsigned int i = 0; i < g->instance_count; i++)
+		set_info(r, g, &g->instances[i]);
+}
+
+static bool has_instance(const struct nvml_gpu *g, const struct nvml_instance *instance)
+{
 	for (unsigned int i = 0; i < g->instance_count; i++) {
-		label_info(&l, g, &g->instances[i]);
-		fn(r, l.values);
+		const struct nvml_instance *other = &g->instances[i];
+
+		if (other->id == instance->id && !strcmp(other->uuid, instance->uuid) &&
+		    !strcmp(other->profile, instance->profile))
+			return true;
 	}
+	return false;
 }
 
-static void show_info(struct registry *r, const char *const *values)
+/* `now` as above. */
+static void withdraw_info(struct registry *r, const struct nvml_gpu *g, const struct nvml_gpu *now)
 {
-	registry_set(r, M_GPU_INFO, 0, values, 1);
-}
-
-static void withdraw_info(struct registry *r, const char *const *values)
-{
-	registry_remove(r, M_GPU_INFO, values);
+	if (!now)
+		remove_info(r, g, NULL);
+	for (unsigned int i = 0; i < g->instance_count; i++)
+		if (!now || !has_instance(now, &g->instances[i]))
+			remove_info(r, g, &g->instances[i]);
 }
 
 /* ------------------------------------------------------------------ a sample */
@@ -124,16 +147,34 @@ static const struct nvml_gpu *find(const struct nvml_sample *s, const struct nvm
 	return NULL;
 }
 
-/* What a GPU is called stays true when NVML is not read any more. */
-static void withdraw(struct registry *r, const struct nvml_sample *shown,
-		     const struct nvml_sample *now)
+/* What stays is overwritten: the registry may be looked at any time. */
+static void withdraw_absent(struct registry *r, const struct nvml_sample *shown,
+			    const struct nvml_sample *now)
 {
 	for (unsigned int i = 0; i < shown->gpu_count; i++) {
-		const struct nvml_gpu *g = &shown->gpus[i];
+		const struct nvml_gpu *g = &shown->gpus[i], *again = find(now, &g->who);
 
-		withdraw_values(r, g, find(now, &g->who));
-		if (now->read)
-			each_info(r, g, withdraw_info);
+		withdraw_values(r, g, again);
+		withdraw_info(r, g, again);
+	}
+}
+
+static void show_read(struct nvml_metrics *m, struct nvml_sample *now)
+{
+	if (m->shown)
+		withdraw_absent(m->registry, m->shown, now);
+	for (unsigned int i = 0; i < now->gpu_count; i++)
+		show_values(m->registry, &now->gpus[i]);
+	nvml_sample_free(m->shown);
+	m->shown = now;
+}
+
+/* What a GPU is called stays true when NVML is not read any more. */
+static void withdraw_all_values(struct nvml_metrics *m)
+{
+	for (unsigned int i = 0; m->shown && i < m->shown->gpu_count; i++) {
+		withdraw_values(m->registry, &m->shown->gpus[i], NULL);
+		m->shown->gpus[i].has = 0;
 	}
 }
 
@@ -154,21 +195,25 @@ static void show_counts(struct registry *r, const struct nvml_sample *s)
 	}
 }
 
-void nvml_metrics_update(struct nvml_metrics *m)
+void nvml_metrics_update(struct nvml_metrics *m, uint64_t now_ns)
 {
-	struct nvml_sample *now = m ? nvml_take(m->nvml, clock_monotonic_ns()) : NULL;
+	struct nvml_sample *now = m ? nvml_take(m->nvml, now_ns) : NULL;
 
 	if (!now)
 		return;
-	if (m->shown)
-		withdraw(m->registry, m->shown, now);
-	for (unsigned int i = 0; i < now->gpu_count; i++) {
-		show_values(m->registry, &now->gpus[i]);
-		each_info(m->registry, &now->gpus[i], show_info);
-	}
 	show_counts(m->registry, now);
-	nvml_sample_free(m->shown);
-	m->shown = now;
+	if (now->read) {
+		show_read(m, now);
+		return;
+	}
+	withdraw_all_values(m);
+	nvml_sample_free(now);
+}
+
+void nvml_metrics_tell_info(struct nvml_metrics *m)
+{
+	for (unsigned int i = 0; nvml_metrics_told(m) && i < m->shown->gpu_count; i++)
+		show_info(m->registry, &m->shown->gpus[i]);
 }
 
 bool nvml_metrics_told(const struct nvml_metrics *m)
@@ -208,12 +253,4 @@ void nvml_metrics_free(struct nvml_metrics *m)
 	nvml_free(m->nvml);
 	nvml_sample_free(m->shown);
 	free(m);
-}
-
-void nvml_feature(struct feature *row)
-{
-	const struct nvml_config nc = { .interval_ns = NSEC_PER_SEC, .proc = "/proc" };
-
-	*row = (struct feature){ .name = "nvml", .needed = "figures of GPUs themselves" };
-	row->available = nvml_probe(&nc, row->detail);
 }

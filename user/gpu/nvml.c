@@ -40,7 +40,8 @@ struct nvml {
 	pthread_cond_t changed;
 	/* under the lock */
 	unsigned int holders;
-	bool stop, stalled;
+	bool stop;
+	bool stalled;		   /* its owner has told that a call hangs */
 	struct nvml_sample *fresh; /* not taken yet */
 	uint64_t failures[NVML_FAILURES];
 };
@@ -82,21 +83,20 @@ static bool wait_until(struct nvml *n, uint64_t ns)
 	return !stop;
 }
 
-/* s NULL: out of memory, and what is known stays. */
+/* s NULL: out of memory, and what is known stays. Calls that hang are counted by the owner. */
 static void publish(struct nvml *n, struct nvml_sample *s)
 {
+	struct nvml_sample *older;
+
 	if (!s)
 		return;
 	pthread_mutex_lock(&n->lock);
-	if (!n->stalled) {
-		struct nvml_sample *older = n->fresh;
-
-		memcpy(n->failures, s->failures, sizeof(n->failures));
-		n->fresh = s;
-		s = older;
-	}
+	older = n->fresh;
+	n->fresh = s;
+	s->failures[NVML_FAILED_STALLED] = n->failures[NVML_FAILED_STALLED];
+	memcpy(n->failures, s->failures, sizeof(n->failures));
 	pthread_mutex_unlock(&n->lock);
-	nvml_sample_free(s);
+	nvml_sample_free(older);
 }
 
 static struct nvml_sample *unread_sample(const uint64_t failures[NVML_FAILURES])
@@ -214,6 +214,19 @@ static void read_all(struct nvml *n)
 	publish(n, s);
 }
 
+/* All calls have returned: one that was told to hang was slow. */
+static void returned(struct nvml *n)
+{
+	bool was_stalled;
+
+	pthread_mutex_lock(&n->lock);
+	was_stalled = n->stalled;
+	n->stalled = false;
+	pthread_mutex_unlock(&n->lock);
+	if (was_stalled)
+		log_info("NVML answers again");
+}
+
 static void *run(void *arg)
 {
 	struct nvml *n = arg;
@@ -227,6 +240,7 @@ static void *run(void *arg)
 		}
 		if (n->state == READING)
 			read_all(n);
+		returned(n);
 	} while (wait_until(n, n->state == READING ? now_ns + n->config.interval_ns : n->look_ns));
 	if (n->state == READING)
 		nvml_reader_stop(&n->reader);
@@ -287,13 +301,12 @@ void nvml_free(struct nvml *n)
 	put(n);
 }
 
-/* The thread publishes nothing more, and ends should the call ever return. */
+/* What is known is out of date. The thread goes on should the call ever return. */
 static struct nvml_sample *stand_down(struct nvml *n, const char *symbol)
 {
-	log_warn("NVML hangs in %s: GPUs are not read from it any more. That is the driver's doing "
-		 "(see the kernel's log for Xid); restart the agent to try again",
+	log_warn("NVML hangs in %s: no GPU is read until that call returns. It is the driver's "
+		 "doing, see the kernel's log for Xid",
 		 symbol);
-	n->stop = true;
 	n->stalled = true;
 	n->failures[NVML_FAILED_STALLED]++;
 	nvml_sample_free(n->fresh);
@@ -303,11 +316,12 @@ static struct nvml_sample *stand_down(struct nvml *n, const char *symbol)
 
 struct nvml_sample *nvml_take(struct nvml *n, uint64_t now_ns)
 {
-	const char *symbol = nvml_watch_stalled(&n->watch, now_ns);
+	const char *symbol;
 	struct nvml_sample *s;
 
 	pthread_mutex_lock(&n->lock);
-	if (symbol && !n->stalled) {
+	symbol = n->stalled ? NULL : nvml_watch_stalled(&n->watch, now_ns);
+	if (symbol) {
 		s = stand_down(n, symbol);
 	} else {
 		s = n->fresh;
@@ -317,10 +331,10 @@ struct nvml_sample *nvml_take(struct nvml *n, uint64_t now_ns)
 	return s;
 }
 
-bool nvml_probe(const struct nvml_config *config, char detail[NVML_DETAIL_MAX])
+bool nvml_probe_here(const struct nvml_config *config, struct nvml_watch *watch,
+		     char detail[NVML_DETAIL_MAX])
 {
-	struct nvml_watch watch = { 0 };
-	struct nvml_reader r = { .caller.watch = &watch };
+	struct nvml_reader r = { .caller.watch = watch };
 	char why[NVML_ERROR_MAX] = "", driver[NVML_TEXT_SIZE];
 	struct nvml_sample *s;
 
