@@ -129,6 +129,7 @@ def test_unit():
     equal(unit_values(unit, "Type"), ["notify"])
     bounds, = unit_values(unit, "CapabilityBoundingSet")
     equal(set(bounds.split()), {f"CAP_{c}" for c in CAPABILITIES})
+    assert "char-195 rw" in unit_values(unit, "DeviceAllow"), "a GPU's driver may be loaded later"
 
 
 def test_systemd_takes_the_unit():

@@ -64,6 +64,8 @@ def every_probe_counts(branch):
     probes = probes_of("cuda")
     with traced(gpu_calls.libcuda(branch), "cuda:cuMemcpyPeerAsync.return") as (caller, agent):
         calls = call_all(caller, [p for p in probes if p["at"] == "entry"])
+        api, times = list(calls.items())[-1]
+        h.wait_for(lambda: agent.scrape().value("tokscope_gpu_api_calls_total", api=api) == times, "the last call to be counted")
         scrape = agent.settled_scrape()
     equal({p["name"] for p in probes if not scrape.value("tokscope_probe_attached", probe=f"cuda:{p['name']}")}, LATER)
     for api, times in calls.items():
@@ -72,7 +74,7 @@ def every_probe_counts(branch):
         timed = any(p["name"] == f"{api}.return" for p in probes)
         equal(scrape.value("tokscope_gpu_api_duration_seconds_count", api=api), float(times) if timed else None, api)
         equal(scrape.value("tokscope_gpu_api_io_bytes_total", api=api), float(times * BYTES) if api in SIZE else None, api)
-    equal(len(calls), 31)
+    equal(len(calls), 33)
     no_losses(scrape)
 
 
@@ -151,6 +153,15 @@ def test_a_call_and_its_return_are_taken_off_together():
     equal([(labels["probe"], places) for labels, places in scrape.series("tokscope_probe_shed_total")],
           [(probe, 1.0) for probe in pair])
     equal(scrape.value("tokscope_gpu_api_duration_seconds_count", api="cuEventSynchronize"), 3.0)
+
+
+def test_a_pack_that_is_left_out_is_named():
+    """Where the kernel lacks what it takes for so many probes."""
+    out = subprocess.run([h.TOKSCOPE, "feature", "probe", "--json"], check=True, stdout=subprocess.PIPE).stdout
+    many, = [f["available"] for f in json.loads(out) if f["name"] == "uprobe_multi_pid"]
+    with h.Agent() as agent:
+        agent.settled_scrape()
+        equal([pack for pack in ("cuda", "nccl") if f"pack {pack} is left out" in agent.stderr()], [] if many else ["cuda", "nccl"])
 
 
 def test_nccl_calls_and_bytes():

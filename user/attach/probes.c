@@ -46,6 +46,15 @@ int probe_set_parse(const char *name)
 	return -EINVAL;
 }
 
+static void tell_left_out(const struct packs *packs)
+{
+	for (size_t i = 0; i < packs->count; i++)
+		if (packs->items[i].many)
+			log_info(
+				"pack %s is left out: it has too many probes for a kernel without uprobe_multi_pid",
+				packs->items[i].name);
+}
+
 struct probes *probes_new(const struct probes_config *config, struct loader *l,
 			  const struct probes_ops *ops, void *ctx)
 {
@@ -55,6 +64,8 @@ struct probes *probes_new(const struct probes_config *config, struct loader *l,
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
+	if (!loader_probes_many(l))
+		tell_left_out(config->packs);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
