@@ -146,17 +146,26 @@ static void set_attributes(struct collect *c)
 					 &zeroed);
 }
 
+static bool is_on(const struct collect *c, int kind)
+{
+	return c->on >> kind & 1;
+}
+
 /* A kind that this GPU or CUPTI does not know is not recorded; the others are. The first error. */
 static cupti_result enable_kinds(struct collect *c, int when)
 {
 	cupti_result first = RESULT_OK;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		cupti_result result = RESULT_OK;
+		cupti_result result;
 
-		if ((kinds[i].when & when) && cupti_allows(c->api.version, kinds[i].feature))
-			result = c->api.cuptiActivityEnable(kinds[i].kind);
-		if (first == RESULT_OK)
+		if (!(kinds[i].when & when) || is_on(c, kinds[i].kind) ||
+		    !cupti_allows(c->api.version, kinds[i].feature))
+			continue;
+		result = c->api.cuptiActivityEnable(kinds[i].kind);
+		if (result == RESULT_OK)
+			c->on |= UINT64_C(1) << kinds[i].kind;
+		else if (first == RESULT_OK)
 			first = result;
 	}
 	return first;
@@ -167,21 +176,27 @@ static int level(const struct collect *c)
 	return c->node_level ? WHEN_NODE_LEVEL : WHEN_GRAPH_LEVEL;
 }
 
+static bool kernels_stay_on(const struct collect *c)
+{
+	return is_on(c, KIND_CONCURRENT_KERNEL) &&
+	       !cupti_allows(c->api.version, FEATURE_DISABLE_KERNELS);
+}
+
 /* What stays on when records are no longer wanted. */
 static int kept(const struct collect *c)
 {
-	bool safe = cupti_allows(c->api.version, FEATURE_DISABLE_KERNELS);
-
-	return level(c) | (safe ? 0 : WHEN_NODE_LEVEL);
+	return level(c) | (kernels_stay_on(c) ? WHEN_NODE_LEVEL : 0);
 }
 
-/* Those of `when` that are not of `keep` too. Last on, first off. */
-static void disable_kinds(struct collect *c, int when, int keep)
+/* Those that are on, but for those of `keep`. Last on, first off. Nothing else: FEATURE_DISABLE_KERNELS. */
+static void disable_kinds(struct collect *c, int keep)
 {
-	for (size_t i = sizeof(kinds) / sizeof(*kinds); i-- > 0;)
-		if ((kinds[i].when & when) && !(kinds[i].when & keep) &&
-		    cupti_allows(c->api.version, kinds[i].feature))
-			c->api.cuptiActivityDisable(kinds[i].kind);
+	for (size_t i = sizeof(kinds) / sizeof(*kinds); i-- > 0;) {
+		if (!is_on(c, kinds[i].kind) || (kinds[i].when & keep))
+			continue;
+		c->api.cuptiActivityDisable(kinds[i].kind);
+		c->on &= ~(UINT64_C(1) << kinds[i].kind);
+	}
 }
 
 static void enable_launches(struct collect *c, bool on)
@@ -211,15 +226,32 @@ cupti_result collect_subscribe(struct collect *c)
 	return result;
 }
 
-/* Never cuptiFinalize(): it is only sound from within a callback of CUPTI, and crashed with graphs before 12.6. */
+/*
+ * Turns off kernels too, whatever the version: who asks for it profiles next, and then does the same. Never cuptiFinalize(): it is
+ * only sound from within a callback of CUPTI, and crashed with graphs before 12.6.
+ */
 void collect_unsubscribe(struct collect *c)
 {
+	bool recorded = c->on != 0;
+
 	if (!c->subscriber)
 		return;
-	collect_want(c, false);
-	disable_kinds(c, level(c) | WHEN_WANTED, 0);
+	if (c->kinds_on)
+		enable_launches(c, false);
+	disable_kinds(c, 0);
+	if (recorded)
+		collect_flush(c, true);
+	c->wanted = c->kinds_on = false;
 	c->api.cuptiUnsubscribe(c->subscriber);
 	c->subscriber = NULL;
+}
+
+void collect_stand_down(struct collect *c)
+{
+	if (kernels_stay_on(c))
+		collect_want(c, false);
+	else
+		collect_unsubscribe(c);
 }
 
 static void set_clock(struct collect *c)
@@ -241,7 +273,7 @@ void collect_want(struct collect *c, bool wanted)
 		enable_launches(c, true);
 	} else {
 		enable_launches(c, false);
-		disable_kinds(c, WHEN_WANTED, kept(c));
+		disable_kinds(c, kept(c));
 		collect_flush(c, false);
 	}
 	c->wanted = wanted;

@@ -16,6 +16,7 @@ struct collect {
 	struct cupti_api api;
 	void *subscriber; /* NULL: not subscribed */
 	bool node_level;  /* the nodes of graphs instead of graphs */
+	uint64_t on;	  /* kinds that we have turned on: a bit each */
 	bool kinds_on;	  /* those that are on only while records are wanted */
 	pid_t owner;	  /* children of a fork have CUPTI's memory, but not its threads */
 	struct buffers buffers;
@@ -37,7 +38,15 @@ int collect_init(struct collect *c, bool node_level);
 
 /* RESULT_OK, or the error that kept it from being of use; it is unsubscribed then. */
 cupti_result collect_subscribe(struct collect *c);
+
+/* Has CUPTI hand over all that it has of ours, so that whoever registers next is never handed a buffer that is not his. */
 void collect_unsubscribe(struct collect *c);
+
+/*
+ * Ends without a step that may hang the server: a CUPTI that cannot turn kernels off keeps its subscription, makes kernels and
+ * graphs, and nobody reads them. Others are unsubscribed from.
+ */
+void collect_stand_down(struct collect *c);
 
 /* Turns on or off what is recorded beyond graphs, and the reading of buffers. */
 void collect_want(struct collect *c, bool wanted);

@@ -62,22 +62,50 @@ static bool subscribed(const struct keeper *k)
 	return k->state == TKS_CUPTI_IDLE || k->state == TKS_CUPTI_ACTIVE;
 }
 
-static void give_up(struct keeper *k, enum tks_cupti_state state, cupti_result result)
+/* Who stood down may have had to keep its subscription. */
+static bool may_hold(const struct keeper *k)
+{
+	return subscribed(k) || k->state == TKS_CUPTI_STOOD_DOWN;
+}
+
+/* Out of memory there is nothing left to be careful with. */
+static void stand_down(struct keeper *k, enum tks_cupti_reason reason)
+{
+	cupti_result result = k->collect.last_error;
+
+	k->reason = reason;
+	if (reason == TKS_CUPTI_REASON_MEMORY)
+		collect_unsubscribe(&k->collect);
+	else
+		collect_stand_down(&k->collect);
+	set_state(k, TKS_CUPTI_STOOD_DOWN, result);
+}
+
+static void release(struct keeper *k)
 {
 	collect_unsubscribe(&k->collect);
-	set_state(k, state, result);
+	set_state(k, TKS_CUPTI_RELEASED, RESULT_OK);
+}
+
+/* Who stood down before stays so. */
+static void take_back(struct keeper *k)
+{
+	if (k->reason == TKS_CUPTI_REASON_NONE)
+		subscribe(k);
+	else
+		set_state(k, TKS_CUPTI_STOOD_DOWN, k->collect.last_error);
 }
 
 static void follow_wishes(struct keeper *k, uint64_t now)
 {
-	bool release = probe_release_attached();
+	bool others = probe_release_attached();
 	bool want = probe_want_activity_attached() || dump_is_on(&k->collect.dump);
 
-	if (subscribed(k) && release)
-		give_up(k, TKS_CUPTI_RELEASED, RESULT_OK);
-	else if (k->state == TKS_CUPTI_RELEASED && !release)
-		subscribe(k);
-	else if (k->state == TKS_CUPTI_BUSY && !release && now >= k->retry_ns)
+	if (may_hold(k) && others)
+		release(k);
+	else if (k->state == TKS_CUPTI_RELEASED && !others)
+		take_back(k);
+	else if (k->state == TKS_CUPTI_BUSY && !others && now >= k->retry_ns)
 		subscribe(k);
 	if (!subscribed(k))
 		return;
@@ -102,17 +130,18 @@ static void watch(struct keeper *k, uint64_t now)
 		.refused = c->buffers.refused,
 		.failed_flushes = c->flushes_failed,
 	};
+	enum tks_cupti_reason reason;
 
-	if (!subscribed(k))
+	if (!c->subscriber)
 		return;
 	pthread_mutex_lock(&c->lock);
 	reading.records = c->pack.records;
 	reading.invalid = c->pack.invalid;
 	reading.cpu_ns = k->cpu_ns + c->callback_cpu_ns;
 	pthread_mutex_unlock(&c->lock);
-	k->reason = watchdog_check(&k->watchdog, &reading);
-	if (k->reason != TKS_CUPTI_REASON_NONE)
-		give_up(k, TKS_CUPTI_STOOD_DOWN, c->last_error);
+	reason = watchdog_check(&k->watchdog, &reading);
+	if (reason == TKS_CUPTI_REASON_MEMORY || (reason != TKS_CUPTI_REASON_NONE && subscribed(k)))
+		stand_down(k, reason);
 }
 
 /* ------------------------------------------------------------------ what it tells */

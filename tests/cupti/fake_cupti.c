@@ -162,6 +162,7 @@ API(cuptiActivityEnable, int kind)
 
 API(cuptiActivityDisable, int kind)
 {
+	fake.disables[kind]++;
 	fake.enabled &= ~(UINT64_C(1) << kind);
 	return RESULT_OK;
 }
@@ -185,7 +186,8 @@ API(cuptiActivityFlushAll, uint32_t flags)
 	fake.flushes++;
 	fake.flushes_forced += flags == FLUSH_FORCED;
 	pthread_mutex_lock(&lock);
-	hand_over();
+	if (flags == FLUSH_FORCED || !fake.incomplete)
+		hand_over();
 	pthread_mutex_unlock(&lock);
 	return fake.flush_error;
 }

@@ -19,11 +19,14 @@ struct fake_cupti {
 	_Atomic int flush_error;
 	int flush_ms;	 /* how long a flush takes */
 	uint32_t longer; /* bytes that kernel records are longer than in 13.0 */
-	bool deaf;	 /* never gives a buffer back, as if its device had hung */
+	_Atomic bool
+		incomplete; /* its buffer has an unfinished record: only a forced flush hands it over */
+	bool deaf;	    /* never gives a buffer back, as if its device had hung */
 
 	/* What happened. */
-	_Atomic uint64_t enabled;  /* a bit a kind */
-	_Atomic uint64_t launches; /* cbids that are on */
+	_Atomic uint64_t enabled;      /* a bit a kind */
+	_Atomic uint32_t disables[64]; /* calls, by kind */
+	_Atomic uint64_t launches;     /* cbids that are on */
 	_Atomic bool subscribed;
 	_Atomic uint32_t subscriptions, flushes, flushes_forced, attributes;
 	_Atomic uint64_t accepted; /* records that went into buffers */

@@ -244,12 +244,17 @@ static void detaching_ends_the_records(struct world *w)
 	check(!w->sink->count);
 }
 
-static void older_cupti(struct world *w, uint32_t version, uint64_t enabled)
+static void older_cupti_listens(struct world *w, uint32_t version)
 {
 	world_open(w, true);
 	w->cupti->version = version;
 	world_inject(w);
 	world_listen(w);
+}
+
+static void older_cupti(struct world *w, uint32_t version, uint64_t enabled)
+{
+	older_cupti_listens(w, version);
 	check(w->cupti->enabled == enabled);
 	sink_detach("want_activity");
 	eventually(w->cupti->enabled == (BIT(KIND_GRAPH_TRACE) | BIT(KIND_CONCURRENT_KERNEL)));
@@ -358,29 +363,143 @@ static void disabled_it_does_nothing(struct world *w)
 	check(!w->cupti->subscriptions && !w->sink->statuses);
 }
 
+/* ------------------------------------------------------------------ another profiler of the same process */
+
+static struct {
+	cupti_result (*subscribe)(void **subscriber, cupti_callback callback, void *data);
+	cupti_result (*unsubscribe)(void *subscriber);
+	cupti_result (*register_callbacks)(cupti_buffer_requested, cupti_buffer_completed);
+	cupti_result (*flush)(uint32_t flags);
+	void *subscriber;
+	uint8_t buffer[4096] __attribute__((aligned(8)));
+	uint32_t handed, strange; /* buffers: its own, and others */
+} rival;
+
+static void rival_open(void)
+{
+	void *cupti = dlopen(FAKES "/libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
+
+	*(void **)&rival.subscribe = dlsym(cupti, "cuptiSubscribe");
+	*(void **)&rival.unsubscribe = dlsym(cupti, "cuptiUnsubscribe");
+	*(void **)&rival.register_callbacks = dlsym(cupti, "cuptiActivityRegisterCallbacks");
+	*(void **)&rival.flush = dlsym(cupti, "cuptiActivityFlushAll");
+}
+
+static void rival_requested(uint8_t **buffer, size_t *size, size_t *max_records)
+{
+	*buffer = rival.buffer;
+	*size = sizeof(rival.buffer);
+	*max_records = 0;
+}
+
+static void rival_completed(void *context, uint32_t stream, uint8_t *buffer, size_t size,
+			    size_t valid)
+{
+	(void)context;
+	(void)stream;
+	(void)size;
+	(void)valid;
+	rival.handed += buffer == rival.buffer;
+	rival.strange += buffer != rival.buffer;
+}
+
+static void rival_takes_cupti(void)
+{
+	check(rival.subscribe(&rival.subscriber, NULL, NULL) == RESULT_OK);
+	check(rival.register_callbacks(rival_requested, rival_completed) == RESULT_OK);
+}
+
+static void release_and_wait(struct world *w)
+{
+	sink_attach("status");
+	sink_attach("release");
+	eventually(w->sink->statuses && sink_status().state == TKS_CUPTI_RELEASED);
+	check(!w->cupti->subscribed && !w->cupti->enabled && !w->cupti->launches);
+}
+
 static void released_another_may_subscribe(struct world *w)
 {
-	void *cupti = dlopen(FAKES "/libcupti.so.13", RTLD_NOW | RTLD_LOCAL), *subscriber;
-	cupti_result (*subscribe)(void **, cupti_callback, void *);
-	cupti_result (*unsubscribe)(void *);
-
-	*(void **)&subscribe = dlsym(cupti, "cuptiSubscribe");
-	*(void **)&unsubscribe = dlsym(cupti, "cuptiUnsubscribe");
+	rival_open();
 	start(w);
 	world_listen(w);
-	check(subscribe(&subscriber, NULL, NULL) == RESULT_BUSY);
+	check(rival.subscribe(&rival.subscriber, NULL, NULL) == RESULT_BUSY);
 	check(world_kernel(w, 1, world_realtime_ns(), "k"));
-	sink_attach("release");
-	eventually(sink_status().state == TKS_CUPTI_RELEASED);
+	release_and_wait(w);
 	check(w->sink->count == 1); /* what there was is told first */
-	check(!w->cupti->subscribed && !w->cupti->enabled);
-	check(subscribe(&subscriber, NULL, NULL) == RESULT_OK);
-	check(unsubscribe(subscriber) == RESULT_OK);
+	rival_takes_cupti();
+	check(rival.unsubscribe(rival.subscriber) == RESULT_OK);
 	sink_detach("release");
 	eventually(sink_status().state == TKS_CUPTI_ACTIVE);
 	check(world_kernel(w, 2, world_realtime_ns(), "k"));
 	eventually(w->sink->count == 2);
 }
+
+static void who_registers_next_gets_no_buffer_of_ours(struct world *w)
+{
+	const struct activity_graph work = { .kind = KIND_GRAPH_TRACE, .start = 1, .end = 2 };
+
+	rival_open();
+	start(w);
+	world_listen(w);
+	w->cupti->incomplete = true;
+	check(world_kernel(w, 1, world_realtime_ns(), "k"));
+	release_and_wait(w);
+	check(w->sink->count == 1);
+	rival_takes_cupti();
+	check(rival.flush(FLUSH_FORCED) == RESULT_OK);
+	check(!rival.handed && !rival.strange);
+	check(w->record(&work, sizeof(work), true));
+	check(rival.flush(FLUSH_FORCED) == RESULT_OK);
+	check(rival.handed == 1 && !rival.strange);
+}
+
+/* ------------------------------------------------------------------ kernels that cannot be turned off */
+
+static void kernels_that_never_were_on(struct world *w, uint32_t version)
+{
+	world_open(w, true);
+	w->cupti->version = version;
+	world_inject(w);
+	release_and_wait(w);
+	check(!w->cupti->disables[KIND_CONCURRENT_KERNEL]);
+	check(w->cupti->disables[KIND_GRAPH_TRACE] == 1);
+}
+
+static void kernels_that_never_were_on_are_not_turned_off(struct world *w)
+{
+	kernels_that_never_were_on(w, 26);
+}
+
+static void kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on(struct world *w)
+{
+	kernels_that_never_were_on(w, 130001);
+}
+
+static void standing_down_an_old_cupti_keeps_kernels_until_it_is_released(struct world *w)
+{
+	const struct activity_kernel impossible = { .kind = KIND_CONCURRENT_KERNEL };
+	uint64_t unparsed;
+
+	older_cupti_listens(w, 26);
+	for (int i = 0; i < 2000; i++)
+		check(w->record(&impossible, sizeof(impossible), false));
+	eventually(world_status(w).invalid == 2000);
+	ahead_s = 11; /* the window of the watchdog */
+	eventually(sink_status().state == TKS_CUPTI_STOOD_DOWN);
+	check(sink_status().reason == TKS_CUPTI_REASON_TIMESTAMPS && w->cupti->subscribed);
+	check(w->cupti->enabled == (BIT(KIND_GRAPH_TRACE) | BIT(KIND_CONCURRENT_KERNEL)));
+	check(!w->cupti->launches && !w->cupti->disables[KIND_CONCURRENT_KERNEL]);
+	unparsed = sink_status().unparsed;
+	check(world_kernel(w, 1, world_realtime_ns(), "k"));
+	release_and_wait(w);
+	check(sink_status().unparsed == unparsed + 216 && !w->sink->count);
+	check(w->cupti->disables[KIND_CONCURRENT_KERNEL] == 1);
+	sink_detach("release");
+	eventually(sink_status().state == TKS_CUPTI_STOOD_DOWN);
+	check(!w->cupti->subscribed);
+}
+
+/* ------------------------------------------------------------------ devices */
 
 static void devices_by_their_own_uuids(struct world *w)
 {
@@ -421,6 +540,10 @@ int main(void)
 		SCENARIO(a_cupti_too_old_is_not_used),
 		SCENARIO(disabled_it_does_nothing),
 		SCENARIO(released_another_may_subscribe),
+		SCENARIO(who_registers_next_gets_no_buffer_of_ours),
+		SCENARIO(kernels_that_never_were_on_are_not_turned_off),
+		SCENARIO(kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on),
+		SCENARIO(standing_down_an_old_cupti_keeps_kernels_until_it_is_released),
 		SCENARIO(devices_by_their_own_uuids),
 	};
 

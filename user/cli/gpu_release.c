@@ -58,7 +58,7 @@ static void on_record(void *ctx, const struct tks_header *h)
 static bool is_held(const struct release *r)
 {
 	return r->state < 0 || r->state == TKS_CUPTI_STARTING || r->state == TKS_CUPTI_IDLE ||
-	       r->state == TKS_CUPTI_ACTIVE;
+	       r->state == TKS_CUPTI_ACTIVE || r->state == TKS_CUPTI_STOOD_DOWN;
 }
 
 static void turn(struct release *r)
