@@ -24,6 +24,23 @@ int buffers_init(struct buffers *b)
 	return 0;
 }
 
+static bool of_pool(const struct buffers *b, const uint8_t *buffer)
+{
+	return (uintptr_t)buffer - (uintptr_t)b->pool < (size_t)BUFFERS * BUFFER_BYTES;
+}
+
+/* Makes the place that has `from` have `to`. False: none has. */
+static bool replace_spare(struct buffers *b, uint8_t *from, uint8_t *to)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		uint8_t *expected = from;
+
+		if (atomic_compare_exchange_strong(&b->spare[i], &expected, to))
+			return true;
+	}
+	return false;
+}
+
 static uint8_t *take_spare(struct buffers *b)
 {
 	uint8_t *spare;
@@ -32,7 +49,10 @@ static uint8_t *take_spare(struct buffers *b)
 	if (b->may_refuse)
 		return NULL;
 	spare = map(BUFFER_BYTES);
-	b->spares += spare != NULL;
+	if (!spare)
+		return NULL;
+	b->spares++;
+	replace_spare(b, NULL, spare);
 	return spare;
 }
 
@@ -45,17 +65,22 @@ uint8_t *buffers_take(struct buffers *b)
 	return free ? b->pool + (size_t)__builtin_ctzll(free) * BUFFER_BYTES : take_spare(b);
 }
 
+bool buffers_own(struct buffers *b, const uint8_t *buffer)
+{
+	bool own = of_pool(b, buffer);
+
+	for (size_t i = 0; buffer && !own && i < SPARES; i++)
+		own = b->spare[i] == buffer;
+	return own;
+}
+
 void buffers_give_back(struct buffers *b, uint8_t *buffer)
 {
-	size_t at = (uintptr_t)buffer - (uintptr_t)b->pool;
-
-	if (!buffer)
-		return;
-	if (at >= (size_t)BUFFERS * BUFFER_BYTES) {
+	if (of_pool(b, buffer)) {
+		memset(buffer, 0, BUFFER_BYTES);
+		b->free |= UINT64_C(1) << (size_t)(buffer - b->pool) / BUFFER_BYTES;
+	} else if (buffer && replace_spare(b, buffer, NULL)) {
 		munmap(buffer, BUFFER_BYTES);
 		b->spares--;
-		return;
 	}
-	memset(buffer, 0, BUFFER_BYTES);
-	b->free |= UINT64_C(1) << at / BUFFER_BYTES;
 }

@@ -75,6 +75,10 @@ static uint64_t read_dropped(struct collect *c, void *context, uint32_t stream)
 
 static void read_buffer(struct collect *c, uint8_t *buffer, size_t valid)
 {
+	if (!buffers_own(&c->buffers, buffer)) {
+		c->pack.unknown++;
+		return;
+	}
 	if (!c->wanted) {
 		c->unparsed += valid;
 		return;

@@ -453,6 +453,26 @@ static void who_registers_next_gets_no_buffer_of_ours(struct world *w)
 	check(rival.handed == 1 && !rival.strange);
 }
 
+static void a_buffer_that_another_left_behind_is_left_alone(struct world *w)
+{
+	const struct activity_graph work = { .kind = KIND_GRAPH_TRACE, .start = 1, .end = 2 };
+
+	rival_open();
+	start(w);
+	world_listen(w);
+	release_and_wait(w);
+	rival_takes_cupti();
+	check(w->record(&work, sizeof(work), true));
+	check(rival.unsubscribe(rival.subscriber) == RESULT_OK);
+	sink_detach("release");
+	eventually(sink_status().state == TKS_CUPTI_ACTIVE);
+	check(world_kernel(w, 1, world_realtime_ns(), "k"));
+	eventually(w->sink->count);
+	check(w->sink->count == 1 && w->sink->records[0].kind == TKS_CUPTI_KERNEL);
+	check(!memcmp(rival.buffer, &work, sizeof(work)));
+	check(world_status(w).unknown == 1);
+}
+
 /* ------------------------------------------------------------------ kernels that cannot be turned off */
 
 static void kernels_that_never_were_on(struct world *w, uint32_t version)
@@ -541,6 +561,7 @@ int main(void)
 		SCENARIO(disabled_it_does_nothing),
 		SCENARIO(released_another_may_subscribe),
 		SCENARIO(who_registers_next_gets_no_buffer_of_ours),
+		SCENARIO(a_buffer_that_another_left_behind_is_left_alone),
 		SCENARIO(kernels_that_never_were_on_are_not_turned_off),
 		SCENARIO(kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on),
 		SCENARIO(standing_down_an_old_cupti_keeps_kernels_until_it_is_released),

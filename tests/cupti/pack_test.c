@@ -260,6 +260,52 @@ static void buffers_come_zeroed_and_end(void **state)
 	assert_int_equal(b.refused, 2);
 }
 
+static void a_buffer_of_another_is_left_alone(void **state)
+{
+	struct buffers b = { 0 };
+	uint8_t *theirs = test_malloc(BUFFER_BYTES), *spare;
+
+	(void)state;
+	assert_int_equal(buffers_init(&b), 0);
+	memset(theirs, 0xff, BUFFER_BYTES);
+	assert_false(buffers_own(&b, theirs));
+	assert_false(buffers_own(&b, NULL));
+	buffers_give_back(&b, theirs);
+	for (size_t i = 0; i < BUFFER_BYTES; i++)
+		assert_int_equal(theirs[i], 0xff);
+	test_free(theirs);
+	assert_int_equal(b.spares, 0);
+	assert_true(buffers_own(&b, buffers_take(&b)));
+	b.free = 0;
+	spare = buffers_take(&b);
+	assert_true(buffers_own(&b, spare));
+	buffers_give_back(&b, spare);
+	assert_false(buffers_own(&b, spare));
+	buffers_give_back(&b, spare); /* by then it may be anyone's */
+	assert_int_equal(b.spares, 0);
+}
+
+static void spares_without_a_place_are_never_freed(void **state)
+{
+	uint8_t *taken[SPARES], *one_more;
+	struct buffers b = { 0 };
+
+	(void)state;
+	assert_int_equal(buffers_init(&b), 0);
+	b.free = 0;
+	for (int i = 0; i < SPARES; i++)
+		taken[i] = buffers_take(&b);
+	one_more = buffers_take(&b);
+	assert_non_null(one_more);
+	assert_int_equal(b.spares, SPARES + 1);
+	assert_false(buffers_own(&b, one_more));
+	buffers_give_back(&b, one_more);
+	all_zero(one_more); /* still mapped */
+	for (int i = 0; i < SPARES; i++)
+		buffers_give_back(&b, taken[i]);
+	assert_int_equal(b.spares, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +319,8 @@ int main(void)
 		cmocka_unit_test(long_names_fill_the_text_first),
 		cmocka_unit_test(a_name_is_its_text),
 		cmocka_unit_test(buffers_come_zeroed_and_end),
+		cmocka_unit_test(a_buffer_of_another_is_left_alone),
+		cmocka_unit_test(spares_without_a_place_are_never_freed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
