@@ -7,12 +7,6 @@
 #include "clock.h"
 #include "probes.h"
 
-/*
- * Device buffers a context, of 3.2 MB each (about 100 000 records). CUPTI's own limit is 250, which is 800 MB of GPU memory
- * before it would refuse.
- */
-#define DEVICE_BUFFERS 8
-
 enum when {
 	WHEN_GRAPH_LEVEL =
 		1, /* from the start: CUPTI cannot trace graphs that were instantiated before it was told to */
@@ -135,21 +129,6 @@ int collect_init(struct collect *c, bool node_level)
 	return 0;
 }
 
-/* Where they are not known, CUPTI's own choices hold. */
-static void set_attributes(struct collect *c)
-{
-	size_t limit = DEVICE_BUFFERS, limit_size = sizeof(limit), zeroed_size = 1;
-	uint8_t zeroed = 1;
-
-	if (c->api.cuptiSetThreadIdType)
-		c->api.cuptiSetThreadIdType(THREAD_ID_SYSTEM);
-	if (!c->api.cuptiActivitySetAttribute)
-		return;
-	c->api.cuptiActivitySetAttribute(ATTRIBUTE_DEVICE_BUFFER_POOL_LIMIT, &limit_size, &limit);
-	c->api.cuptiActivitySetAttribute(ATTRIBUTE_ZEROED_OUT_ACTIVITY_BUFFER, &zeroed_size,
-					 &zeroed);
-}
-
 static bool is_on(const struct collect *c, int kind)
 {
 	return c->on >> kind & 1;
@@ -220,7 +199,7 @@ cupti_result collect_subscribe(struct collect *c)
 		c->subscriber = NULL;
 		return result;
 	}
-	set_attributes(c);
+	attributes_set(&c->api, &c->attributes_before);
 	result = c->api.cuptiActivityRegisterCallbacks(buffer_requested, buffer_completed);
 	if (result == RESULT_OK)
 		result = enable_kinds(c, level(c));
@@ -246,6 +225,7 @@ void collect_unsubscribe(struct collect *c)
 	if (recorded)
 		collect_flush(c, true);
 	c->wanted = c->kinds_on = false;
+	attributes_restore(&c->api, &c->attributes_before);
 	c->api.cuptiUnsubscribe(c->subscriber);
 	c->subscriber = NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "attributes.h"
 #include "buffers.h"
 #include "cupti_load.h"
 #include "dump.h"
@@ -15,10 +16,11 @@
 struct collect {
 	struct cupti_api api;
 	void *subscriber; /* NULL: not subscribed */
-	bool node_level;  /* the nodes of graphs instead of graphs */
-	uint64_t on;	  /* kinds that we have turned on: a bit each */
-	bool kinds_on;	  /* those that are on only while records are wanted */
-	pid_t owner;	  /* children of a fork have CUPTI's memory, but not its threads */
+	struct attributes attributes_before;
+	bool node_level; /* the nodes of graphs instead of graphs */
+	uint64_t on;	 /* kinds that we have turned on: a bit each */
+	bool kinds_on;	 /* those that are on only while records are wanted */
+	pid_t owner;	 /* children of a fork have CUPTI's memory, but not its threads */
 	struct buffers buffers;
 	uint64_t flushes_failed;
 	cupti_result last_error;

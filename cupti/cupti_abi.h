@@ -41,8 +41,9 @@ enum activity_attribute {
 };
 
 enum {
-	THREAD_ID_SYSTEM = 1
-}; /* CUpti_ActivityThreadIdType: gettid() */
+	THREAD_ID_DEFAULT = 0, /* pthread_self() */
+	THREAD_ID_SYSTEM = 1,  /* gettid() */
+};			       /* CUpti_ActivityThreadIdType */
 enum {
 	FLUSH_FORCED = 1
 }; /* CUpti_ActivityFlag */

@@ -11,7 +11,7 @@
 #define CUPTI_VERSION 130001
 #define EXPORT	      __attribute__((visibility("default")))
 
-static struct fake_cupti fake = { .version = CUPTI_VERSION };
+static struct fake_cupti fake = { .version = CUPTI_VERSION, .pool_limit = 250 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static cupti_buffer_requested requested;
 static cupti_buffer_completed completed;
@@ -226,13 +226,34 @@ API(cuptiActivityGetNumDroppedRecords, void *context, uint32_t stream, size_t *c
 
 API(cuptiActivitySetAttribute, int attribute, size_t *size, void *value)
 {
-	(void)size;
-	(void)value;
-	fake.attributes |= 1u << attribute;
+	if (attribute == ATTRIBUTE_DEVICE_BUFFER_POOL_LIMIT && *size == sizeof(size_t))
+		fake.pool_limit = *(size_t *)value;
+	else if (attribute == ATTRIBUTE_ZEROED_OUT_ACTIVITY_BUFFER && *size == sizeof(uint8_t))
+		fake.zeroed = *(uint8_t *)value;
+	else
+		return RESULT_UNKNOWN;
 	return RESULT_OK;
+}
+
+API(cuptiActivityGetAttribute, int attribute, size_t *size, void *value)
+{
+	if (attribute == ATTRIBUTE_DEVICE_BUFFER_POOL_LIMIT && *size == sizeof(size_t))
+		*(size_t *)value = fake.pool_limit;
+	else if (attribute == ATTRIBUTE_ZEROED_OUT_ACTIVITY_BUFFER && *size == sizeof(uint8_t))
+		*(uint8_t *)value = fake.zeroed;
+	else
+		return RESULT_UNKNOWN;
+	return fake.attributes_error;
 }
 
 API(cuptiSetThreadIdType, int type)
 {
-	return type == THREAD_ID_SYSTEM ? RESULT_OK : 1;
+	fake.thread_ids = type;
+	return RESULT_OK;
+}
+
+API(cuptiGetThreadIdType, int *type)
+{
+	*type = fake.thread_ids;
+	return fake.attributes_error;
 }

@@ -17,18 +17,24 @@ struct fake_cupti {
 	int subscribe_error;   /* instead of RESULT_OK */
 	int graph_trace_error; /* of enabling GRAPH_TRACE */
 	_Atomic int flush_error;
-	int flush_ms;	 /* how long a flush takes */
-	uint32_t longer; /* bytes that kernel records are longer than in 13.0 */
+	int attributes_error; /* of reading them */
+	int flush_ms;	      /* how long a flush takes */
+	uint32_t longer;      /* bytes that kernel records are longer than in 13.0 */
 	_Atomic bool
 		incomplete; /* its buffer has an unfinished record: only a forced flush hands it over */
 	bool deaf;	    /* never gives a buffer back, as if its device had hung */
+
+	/* Settings, with CUPTI's defaults. */
+	_Atomic size_t pool_limit;
+	_Atomic uint8_t zeroed;
+	_Atomic int thread_ids;
 
 	/* What happened. */
 	_Atomic uint64_t enabled;      /* a bit a kind */
 	_Atomic uint32_t disables[64]; /* calls, by kind */
 	_Atomic uint64_t launches;     /* cbids that are on */
 	_Atomic bool subscribed;
-	_Atomic uint32_t subscriptions, flushes, flushes_forced, attributes;
+	_Atomic uint32_t subscriptions, flushes, flushes_forced;
 	_Atomic uint64_t accepted; /* records that went into buffers */
 };
 

@@ -215,11 +215,17 @@ static void a_late_tracer_gets_all_names(struct world *w)
 
 /* ------------------------------------------------------------------ what is on, and when */
 
+static bool settings_are(struct world *w, size_t pool_limit, uint8_t zeroed, int thread_ids)
+{
+	return w->cupti->pool_limit == pool_limit && w->cupti->zeroed == zeroed &&
+	       w->cupti->thread_ids == thread_ids;
+}
+
 static void unattached_it_traces_graphs_only_and_reads_nothing(struct world *w)
 {
 	start(w);
 	check(w->cupti->enabled == BIT(KIND_GRAPH_TRACE) && !w->cupti->launches);
-	check(w->cupti->attributes == (1 << 2 | 1 << 5));
+	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
 	check(!world_kernel(w, 1, world_realtime_ns(), "k"));
 	for (uint32_t i = 0; i < 100; i++)
 		check(world_graph(w, i, world_realtime_ns()));
@@ -453,6 +459,32 @@ static void who_registers_next_gets_no_buffer_of_ours(struct world *w)
 	check(rival.handed == 1 && !rival.strange);
 }
 
+static void settings_are_left_as_they_were_found(struct world *w)
+{
+	world_open(w, true);
+	w->cupti->pool_limit = 100;
+	w->cupti->thread_ids = 2;
+	world_inject(w);
+	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
+	release_and_wait(w);
+	check(settings_are(w, 100, 0, 2));
+	w->cupti->zeroed = 1;
+	sink_detach("release");
+	eventually(sink_status().state == TKS_CUPTI_IDLE);
+	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
+	release_and_wait(w);
+	check(settings_are(w, 100, 1, 2));
+}
+
+static void settings_that_cannot_be_read_become_the_defaults(struct world *w)
+{
+	world_open(w, true);
+	w->cupti->attributes_error = RESULT_UNKNOWN;
+	world_inject(w);
+	release_and_wait(w);
+	check(settings_are(w, 250, 0, THREAD_ID_DEFAULT));
+}
+
 static void a_buffer_that_another_left_behind_is_left_alone(struct world *w)
 {
 	const struct activity_graph work = { .kind = KIND_GRAPH_TRACE, .start = 1, .end = 2 };
@@ -561,6 +593,8 @@ int main(void)
 		SCENARIO(disabled_it_does_nothing),
 		SCENARIO(released_another_may_subscribe),
 		SCENARIO(who_registers_next_gets_no_buffer_of_ours),
+		SCENARIO(settings_are_left_as_they_were_found),
+		SCENARIO(settings_that_cannot_be_read_become_the_defaults),
 		SCENARIO(a_buffer_that_another_left_behind_is_left_alone),
 		SCENARIO(kernels_that_never_were_on_are_not_turned_off),
 		SCENARIO(kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on),
