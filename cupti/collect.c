@@ -252,7 +252,7 @@ void collect_want(struct collect *c, bool wanted)
 		return;
 	c->kinds_on = wanted;
 	if (wanted) {
-		set_clock(c);
+		collect_flush(c, false); /* what was made while nobody wanted it */
 		c->last_error = enable_kinds(c, WHEN_WANTED);
 		enable_launches(c, true);
 	} else {

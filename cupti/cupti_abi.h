@@ -40,10 +40,11 @@ enum activity_attribute {
 	ATTRIBUTE_ZEROED_OUT_ACTIVITY_BUFFER = 5, /* uint8_t */
 };
 
+/* CUpti_ActivityThreadIdType */
 enum {
 	THREAD_ID_DEFAULT = 0, /* pthread_self() */
 	THREAD_ID_SYSTEM = 1,  /* gettid() */
-};			       /* CUpti_ActivityThreadIdType */
+};
 enum {
 	FLUSH_FORCED = 1
 }; /* CUpti_ActivityFlag */

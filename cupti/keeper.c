@@ -23,6 +23,15 @@
 #define ANNOUNCE_NS   (60 * S) /* a semaphore that fell and rose between two looks */
 #define END_WAIT_MS   2000
 
+/* Has someone attached since the last look? */
+static bool rose(bool *heard, bool attached)
+{
+	bool was = *heard;
+
+	*heard = attached;
+	return attached && !was;
+}
+
 static void set_state(struct keeper *k, enum tks_cupti_state state, cupti_result result)
 {
 	if (k->state != state)
@@ -35,6 +44,7 @@ static void subscribe(struct keeper *k)
 {
 	cupti_result result = collect_subscribe(&k->collect);
 
+	k->watchdog = (struct watchdog){ 0 };
 	k->retry_ns = clock_monotonic_ns() + RETRY_NS;
 	if (result == RESULT_OK)
 		set_state(k, TKS_CUPTI_IDLE, RESULT_OK);
@@ -101,6 +111,8 @@ static void follow_wishes(struct keeper *k, uint64_t now)
 	bool others = probe_release_attached();
 	bool want = probe_want_activity_attached() || dump_is_on(&k->collect.dump);
 
+	if (rose(&k->release_heard, others))
+		k->status_ns = 0; /* an answer is waited for, if only that nothing changes */
 	if (may_hold(k) && others)
 		release(k);
 	else if (k->state == TKS_CUPTI_RELEASED && !others)
@@ -113,9 +125,17 @@ static void follow_wishes(struct keeper *k, uint64_t now)
 	set_state(k, want ? TKS_CUPTI_ACTIVE : TKS_CUPTI_IDLE, k->collect.last_error);
 }
 
+static bool flush_is_due(const struct keeper *k, uint64_t now)
+{
+	if (k->state == TKS_CUPTI_IDLE)
+		return now >= k->flush_ns &&
+		       cupti_allows(k->collect.api.version, FEATURE_IDLE_FLUSH);
+	return k->state == TKS_CUPTI_ACTIVE;
+}
+
 static void flush(struct keeper *k, uint64_t now)
 {
-	if (!subscribed(k) || (k->state == TKS_CUPTI_IDLE && now < k->flush_ns))
+	if (!flush_is_due(k, now))
 		return;
 	collect_flush(&k->collect, false);
 	k->flush_ns = now + IDLE_FLUSH_NS;
@@ -145,15 +165,6 @@ static void watch(struct keeper *k, uint64_t now)
 }
 
 /* ------------------------------------------------------------------ what it tells */
-
-/* Has someone attached since the last look? */
-static bool rose(bool *heard, bool attached)
-{
-	bool was = *heard;
-
-	*heard = attached;
-	return attached && !was;
-}
 
 static void announce(struct keeper *k, uint64_t now)
 {
@@ -208,11 +219,11 @@ static void *run(void *data)
 	prctl(PR_SET_NAME, "tokscope-cupti");
 	k->collect.flusher = pthread_self();
 	while (!k->ended) {
+		sleep_ms(ROUND_MS); /* at first, cuInit() is still under way */
 		k->in_round = true;
 		if (!k->ended)
 			keeper_round(k);
 		k->in_round = false;
-		sleep_ms(ROUND_MS);
 	}
 	return NULL;
 }

@@ -16,7 +16,8 @@ struct keeper {
 
 	/* When each is due, CLOCK_MONOTONIC ns. */
 	uint64_t flush_ns, retry_ns, status_ns, announce_ns;
-	bool names_heard, devices_heard, status_heard; /* was anyone attached at the last look? */
+	bool names_heard, devices_heard, status_heard,
+		release_heard; /* was anyone attached at the last look? */
 	bool devices_told;
 
 	/* Of the end of the process: whichever of the two is set first holds the other back. */

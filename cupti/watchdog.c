@@ -57,12 +57,14 @@ static enum tks_cupti_reason breach(const struct window *window)
 enum tks_cupti_reason watchdog_check(struct watchdog *w, const struct watchdog_reading *now)
 {
 	struct window window;
+	uint64_t gap_ns;
 	bool ended;
 
 	if (!w->start.time_ns)
 		w->start = w->last = *now;
+	gap_ns = now->time_ns - w->last.time_ns;
 	if (now->refused != w->last.refused)
-		w->refusing_ns += now->time_ns - w->last.time_ns;
+		w->refusing_ns += gap_ns < WATCHDOG_GAP_MAX_NS ? gap_ns : WATCHDOG_GAP_MAX_NS;
 	w->last = *now;
 	ended = now->time_ns - w->start.time_ns >= WATCHDOG_WINDOW_NS;
 	window = ended ? measure(w, now) : (struct window){ .spare_bytes = now->spare_bytes };

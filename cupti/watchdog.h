@@ -8,6 +8,8 @@
 #include "tks_cupti.h"
 
 #define WATCHDOG_WINDOW_NS 10000000000ull
+/* Rounds are half a second apart. Of a longer gap, in which the process stood still, no more than this was watched. */
+#define WATCHDOG_GAP_MAX_NS 2000000000ull
 /* Fewer than these in a window say nothing about their share. */
 #define WATCHDOG_INVALID_MIN 1000
 

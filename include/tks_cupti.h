@@ -6,7 +6,7 @@
  *   activity(const struct tks_cupti_record *records, u32 count, u32 version)     at most TKS_CUPTI_BATCH records
  *   kernel_name(u32 id, const char *name, u32 length)    once an id, and all again when its semaphore goes up and each minute
  *   device(const struct tks_cupti_device *)              once a device, and all again likewise
- *   status(const struct tks_cupti_status *)              about every 10 s, and at every change of state
+ *   status(const struct tks_cupti_status *)              about every 10 s, at every change of state, and at each release
  *
  * Probes that never fire are commands: whoever attaches to them raises their semaphore, which the library looks at twice a
  * second.

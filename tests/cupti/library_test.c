@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The library as a tracer sees it, with fakes of libcuda and libcupti: every record, every figure. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,6 +17,9 @@
 #define KERNELS 1000
 
 static _Atomic time_t ahead_s;
+static _Atomic time_t still_s; /* not 0: no time passes */
+static _Atomic bool asleep;    /* the library's thread does not wake up */
+static _Atomic uint32_t sleeps;
 
 /* Also the library's, as the program exports it: time passes without waiting. */
 int clock_gettime(clockid_t clock, struct timespec *t)
@@ -23,8 +27,17 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	int err = (int)syscall(SYS_clock_gettime, clock, t);
 
 	if (!err && clock == CLOCK_MONOTONIC)
-		t->tv_sec += ahead_s;
+		*t = (struct timespec){ (still_s ? still_s : t->tv_sec) + ahead_s,
+					still_s ? 0 : t->tv_nsec };
 	return err;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *left)
+{
+	sleeps++;
+	while (asleep)
+		usleep(1000);
+	return syscall(SYS_clock_nanosleep, clock, flags, t, left) ? errno : 0;
 }
 
 static uint64_t monotonic_ns(void)
@@ -215,6 +228,17 @@ static void a_late_tracer_gets_all_names(struct world *w)
 
 /* ------------------------------------------------------------------ what is on, and when */
 
+static void nothing_is_called_while_cuda_starts(struct world *w)
+{
+	asleep = true;
+	start(w);
+	sink_attach("status");
+	eventually(sleeps);
+	check(!w->cupti->flushes && !w->sink->statuses);
+	asleep = false;
+	eventually(w->cupti->flushes && w->sink->statuses);
+}
+
 static bool settings_are(struct world *w, size_t pool_limit, uint8_t zeroed, int thread_ids)
 {
 	return w->cupti->pool_limit == pool_limit && w->cupti->zeroed == zeroed &&
@@ -273,6 +297,21 @@ static void what_12_4_would_not_survive_stays_off(struct world *w)
 	check(!w->cupti->launches);
 }
 
+static void unattached_an_old_cupti_is_not_flushed(struct world *w)
+{
+	world_open(w, true);
+	w->cupti->version = 130000;
+	world_inject(w);
+	check(world_graph(w, 1, world_realtime_ns()));
+	sink_attach("status");
+	check(world_status(w).state == TKS_CUPTI_IDLE && !w->cupti->flushes);
+	world_listen(w); /* what lay there is of the time before */
+	check(world_kernel(w, 2, world_realtime_ns(), "k"));
+	eventually(w->sink->count);
+	check(w->sink->count == 1 && w->sink->records[0].correlation == 2);
+	check(world_status(w).unparsed == 56);
+}
+
 static void kernels_are_never_turned_off_before_13_0_1(struct world *w)
 {
 	older_cupti(w, 130000, BIT(KIND_GRAPH_TRACE) | WANTED);
@@ -305,6 +344,22 @@ static void another_subscriber_is_left_alone(struct world *w)
 	sink_attach("want_activity");
 	wait_for_state(w, TKS_CUPTI_BUSY, RESULT_BUSY);
 	check(!w->cupti->enabled && !w->cupti->subscriptions);
+}
+
+/* However near the next report is: time stands still. */
+static void a_release_is_answered_though_it_changes_nothing(struct world *w)
+{
+	uint32_t before;
+
+	world_open(w, true);
+	w->cupti->busy = true;
+	world_inject(w);
+	wait_for_state(w, TKS_CUPTI_BUSY, RESULT_BUSY);
+	still_s = (time_t)(monotonic_ns() / 1000000000);
+	before = w->sink->statuses;
+	sink_attach("release");
+	eventually(w->sink->statuses > before);
+	check(sink_status().state == TKS_CUPTI_BUSY);
 }
 
 static void it_tries_again_each_half_a_minute(struct world *w)
@@ -505,6 +560,22 @@ static void a_buffer_that_another_left_behind_is_left_alone(struct world *w)
 	check(world_status(w).unknown == 1);
 }
 
+/* Flushes that failed within one window, as time stands still, and after it a window that is watched from its beginning. */
+static void it_is_watched_anew_after_a_release(struct world *w)
+{
+	start(w);
+	world_listen(w);
+	still_s = (time_t)(monotonic_ns() / 1000000000);
+	w->cupti->flush_error = RESULT_UNKNOWN;
+	eventually(w->cupti->flushes > 12);
+	w->cupti->flush_error = RESULT_OK;
+	release_and_wait(w);
+	ahead_s = 60;
+	sink_detach("release");
+	eventually(sink_status().state != TKS_CUPTI_RELEASED);
+	check(sink_status().state == TKS_CUPTI_ACTIVE);
+}
+
 /* ------------------------------------------------------------------ kernels that cannot be turned off */
 
 static void kernels_that_never_were_on(struct world *w, uint32_t version)
@@ -579,12 +650,15 @@ int main(void)
 		SCENARIO(names_missing_and_long),
 		SCENARIO(buffers_can_be_dumped),
 		SCENARIO(a_late_tracer_gets_all_names),
+		SCENARIO(nothing_is_called_while_cuda_starts),
 		SCENARIO(unattached_it_traces_graphs_only_and_reads_nothing),
 		SCENARIO(detaching_ends_the_records),
 		SCENARIO(what_12_4_would_not_survive_stays_off),
+		SCENARIO(unattached_an_old_cupti_is_not_flushed),
 		SCENARIO(kernels_are_never_turned_off_before_13_0_1),
 		SCENARIO(nodes_of_graphs_on_request),
 		SCENARIO(another_subscriber_is_left_alone),
+		SCENARIO(a_release_is_answered_though_it_changes_nothing),
 		SCENARIO(it_tries_again_each_half_a_minute),
 		SCENARIO(without_a_gpu_it_says_so),
 		SCENARIO(without_graph_trace_nothing_is_traced),
@@ -593,6 +667,7 @@ int main(void)
 		SCENARIO(disabled_it_does_nothing),
 		SCENARIO(released_another_may_subscribe),
 		SCENARIO(who_registers_next_gets_no_buffer_of_ours),
+		SCENARIO(it_is_watched_anew_after_a_release),
 		SCENARIO(settings_are_left_as_they_were_found),
 		SCENARIO(settings_that_cannot_be_read_become_the_defaults),
 		SCENARIO(a_buffer_that_another_left_behind_is_left_alone),

@@ -78,6 +78,19 @@ static void what_happened_once_is_no_reason(void **state)
 	}
 }
 
+/* The process was stopped, or no records were made for long, and then one buffer was refused. */
+static void a_gap_is_not_time_of_refusing(void **state)
+{
+	struct watchdog_reading at = { .time_ns = START_NS };
+	struct watchdog w = { 0 };
+
+	(void)state;
+	watchdog_check(&w, &at);
+	at.time_ns += 60 * START_NS;
+	at.refused = 1;
+	assert_int_equal(watchdog_check(&w, &at), TKS_CUPTI_REASON_NONE);
+}
+
 static void memory_is_judged_at_once(void **state)
 {
 	struct watchdog_reading at = { .time_ns = START_NS, .spare_bytes = 65 << 20 };
@@ -92,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_limit),
 		cmocka_unit_test(what_happened_once_is_no_reason),
+		cmocka_unit_test(a_gap_is_not_time_of_refusing),
 		cmocka_unit_test(memory_is_judged_at_once),
 	};
 

@@ -223,9 +223,9 @@ def test_process_that_executes_an_image_with_the_library_again():
 
 # ---------------------------------------------------------------- gpu release
 
-def release(program, *args):
+def release(program, *args, **popen):
     p = subprocess.Popen([h.TOKSCOPE, "gpu", "release", "-p", str(program.pid), *args],
-                         stdout=subprocess.PIPE, text=True)
+                         stdout=subprocess.PIPE, text=True, **popen)
     equal(p.stdout.readline(), f"process {program.pid} has released CUPTI\n")
     return p
 
@@ -258,6 +258,14 @@ def test_release_for_a_command():
             equal(p.wait(10), 0)
 
 
+def test_release_for_a_command_of_a_parent_that_ignores_sigchld():
+    h.need_root()
+    with Program() as program, \
+            release(program, "sh", "-c", "exit 7",
+                    preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)) as p:
+        equal(p.wait(10), 7)
+
+
 def test_release_of_a_process_without_the_library():
     h.need_root()
     p = subprocess.run([h.TOKSCOPE, "gpu", "release", "-p", str(os.getpid())], stdout=subprocess.PIPE,
@@ -280,6 +288,15 @@ def test_run_keeps_the_program_as_it_is():
           (5, f"{LIBRARY}||k|--port -x\n", ""))
     equal(run("--mode", "node", "sh", "-c", show, "sh", "--mode", "x"), (0, f"{LIBRARY}|node||--mode x\n", ""))
     equal(run("sh", "-c", "kill -15 $$")[0], -signal.SIGTERM)
+
+
+def test_run_accepts_its_own_library():
+    with h.temporary_folder() as folder:
+        link = os.path.join(folder, "injected.so")
+        os.symlink(LIBRARY, link)
+        for injected in (LIBRARY, link, "/elsewhere/libtokscope_cupti.so"):
+            equal(run("sh", "-c", "echo $CUDA_INJECTION64_PATH", CUDA_INJECTION64_PATH=injected),
+                  (0, os.path.realpath(LIBRARY) + "\n", ""))
 
 
 def test_run_refuses():

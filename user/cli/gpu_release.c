@@ -20,8 +20,8 @@
 #include "discover/procfs.h"
 
 #define POLL_MS 50
-/* The library looks at its commands twice a second. */
-#define ANSWER_NS (10 * NSEC_PER_SEC)
+/* The library looks at its commands twice a second; where it does not see that one came, it tells its state each 10 s. */
+#define ANSWER_NS (15 * NSEC_PER_SEC)
 #define PROBES	  (1u << CUPTI_PROBE_STATUS | 1u << CUPTI_PROBE_RELEASE)
 
 struct release {
@@ -135,6 +135,7 @@ static int start_command(struct release *r)
 
 	if (!r->config->operand_count)
 		return 0;
+	signal(SIGCHLD, SIG_DFL); /* where it was ignored, nobody would tell the command's end */
 	r->child = fork();
 	if (r->child < 0) {
 		log_error("%s: %s", argv[0], strerror(errno));
@@ -148,6 +149,21 @@ static int start_command(struct release *r)
 	_exit(errno == ENOENT ? 127 : 126); /* as the shell has them */
 }
 
+static bool has_ended(struct release *r)
+{
+	pid_t pid = waitpid(r->child, &r->status, WNOHANG);
+
+	if (pid == 0 || (pid < 0 && errno == EINTR))
+		return false;
+	if (pid < 0) {
+		log_error("waiting for %s: %s; it may still run", r->config->operands[0],
+			  strerror(errno));
+		r->status = W_EXITCODE(EXIT_FAILURE, 0);
+	}
+	r->child = 0;
+	return true;
+}
+
 /* The command ends first, on a signal too: it may be in the middle of its profile. */
 static bool is_over(struct release *r, uint64_t start)
 {
@@ -157,10 +173,8 @@ static bool is_over(struct release *r, uint64_t start)
 
 	if (!r->config->operand_count)
 		return stop || !process_is_there(r);
-	if (waitpid(r->child, &r->status, WNOHANG) == r->child) {
-		r->child = 0;
+	if (has_ended(r))
 		return true;
-	}
 	if (stop && !r->stopped) {
 		kill(r->child, SIGTERM);
 		r->stopped = true;

@@ -54,11 +54,21 @@ static bool mode_is_good(const char *mode)
 	return false;
 }
 
-static bool injection_is_free(void)
+/* As where a container or unit was given it already, or within another `tokscope run`. */
+static bool is_ours(const char *injected, const char *library)
+{
+	const char *name = strrchr(injected, '/');
+	char path[PATH_MAX];
+
+	return !strcmp(name ? name + 1 : injected, CUPTI_LIBRARY) ||
+	       (realpath(injected, path) && !strcmp(path, library));
+}
+
+static bool injection_is_free(const char *library)
 {
 	const char *other = getenv(INJECTION);
 
-	if (!other || !*other)
+	if (!other || !*other || is_ours(other, library))
 		return true;
 	log_error(INJECTION
 		  " is set already, to %s: the driver loads one library only; unset it, or run "
@@ -78,7 +88,7 @@ int cmd_run(const struct config *c)
 	}
 	if (!mode_is_good(c->cupti_mode))
 		return EXIT_USAGE;
-	if (!injection_is_free() || !find_library(library))
+	if (!find_library(library) || !injection_is_free(library))
 		return EXIT_CANNOT_RUN;
 	if (setenv(INJECTION, library, 1) || (c->cupti_mode && setenv(MODE, c->cupti_mode, 1))) {
 		log_error("out of memory");
