@@ -210,8 +210,8 @@ cupti_result collect_subscribe(struct collect *c)
 }
 
 /*
- * Turns off kernels too, whatever the version: who asks for it profiles next, and then does the same. Never cuptiFinalize(): it is
- * only sound from within a callback of CUPTI, and crashed with graphs before 12.6.
+ * Turns off kernels too, whatever the version: whoever asks for it profiles next, and then does the same. Never
+ * cuptiFinalize(): it is only sound from within a callback of CUPTI, and crashed with graphs before 12.6.
  */
 void collect_unsubscribe(struct collect *c)
 {

@@ -91,7 +91,7 @@ static void stand_down(struct keeper *k, enum tks_cupti_reason reason)
 	set_state(k, TKS_CUPTI_STOOD_DOWN, result);
 }
 
-static void release(struct keeper *k)
+static void give_up(struct keeper *k)
 {
 	collect_unsubscribe(&k->collect);
 	set_state(k, TKS_CUPTI_RELEASED, RESULT_OK);
@@ -108,16 +108,16 @@ static void take_back(struct keeper *k)
 
 static void follow_wishes(struct keeper *k, uint64_t now)
 {
-	bool others = probe_release_attached();
+	bool release = probe_release_attached();
 	bool want = probe_want_activity_attached() || dump_is_on(&k->collect.dump);
 
-	if (rose(&k->release_heard, others))
+	if (rose(&k->release_heard, release))
 		k->status_ns = 0; /* an answer is waited for, if only that nothing changes */
-	if (may_hold(k) && others)
-		release(k);
-	else if (k->state == TKS_CUPTI_RELEASED && !others)
+	if (may_hold(k) && release)
+		give_up(k);
+	else if (k->state == TKS_CUPTI_RELEASED && !release)
 		take_back(k);
-	else if (k->state == TKS_CUPTI_BUSY && !others && now >= k->retry_ns)
+	else if (k->state == TKS_CUPTI_BUSY && !release && now >= k->retry_ns)
 		subscribe(k);
 	if (!subscribed(k))
 		return;
