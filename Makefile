@@ -143,7 +143,7 @@ $(BUILD)/libtokscope_cupti.so: $(CUPTI_OBJ:%=$(BUILD)/pic/%)
 # Its tests, each one cmocka program. fakes/ has fakes of NVIDIA's libcuda.so.1 and libcupti.so.13. The programs of
 # CUPTI_LOADED load these and the library; in asan/ and tsan/ all of it is sanitized.
 CUPTI_TEST    := $(BUILD)/tests/cupti
-CUPTI_LOADED  := library_test process_test
+CUPTI_LOADED  := library_test process_test release_test
 CUPTI_TESTS   := $(foreach f,$(CUPTI_TEST) $(CUPTI_TEST)/asan $(CUPTI_TEST)/tsan,$(CUPTI_LOADED:%=$(f)/%)) $(CUPTI_TEST)/pack_test $(CUPTI_TEST)/watchdog_test
 CUPTI_TEST_CC  = $(CC) $(filter-out -fvisibility=hidden,$(CUPTI_CFLAGS)) -Itests/cupti
 

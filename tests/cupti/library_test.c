@@ -10,27 +10,14 @@
 #include "dump.h"
 #include "world.h"
 
-#define BIT(kind) (UINT64_C(1) << (kind))
 #define WANTED                                                                    \
 	(BIT(KIND_CONCURRENT_KERNEL) | BIT(KIND_MEMCPY) | BIT(KIND_MEMCPY_PEER) | \
 	 BIT(KIND_MEMSET) | BIT(KIND_OVERHEAD) | BIT(KIND_DRIVER))
 #define KERNELS 1000
 
-static _Atomic time_t ahead_s;
-static _Atomic time_t still_s; /* not 0: no time passes */
-static _Atomic bool asleep;    /* the library's thread does not wake up */
+/* The library's thread does not wake up. */
+static _Atomic bool asleep;
 static _Atomic uint32_t sleeps;
-
-/* Also the library's, as the program exports it: time passes without waiting. */
-int clock_gettime(clockid_t clock, struct timespec *t)
-{
-	int err = (int)syscall(SYS_clock_gettime, clock, t);
-
-	if (!err && clock == CLOCK_MONOTONIC)
-		*t = (struct timespec){ (still_s ? still_s : t->tv_sec) + ahead_s,
-					still_s ? 0 : t->tv_nsec };
-	return err;
-}
 
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *left)
 {
@@ -38,14 +25,6 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct
 	while (asleep)
 		usleep(1000);
 	return syscall(SYS_clock_nanosleep, clock, flags, t, left) ? errno : 0;
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static void start(struct world *w)
@@ -77,7 +56,7 @@ static void every_kind_is_told(struct world *w)
 	world_listen(w);
 	check(w->cupti->enabled == (WANTED | BIT(KIND_GRAPH_TRACE)) && w->cupti->launches == 8);
 	real = world_realtime_ns();
-	mono = monotonic_ns();
+	mono = world_monotonic_ns();
 	for (uint32_t i = 0; i < KERNELS; i++)
 		check(world_kernel(w, i, real, names[i % 3]));
 	check(world_memcpy(w, KERNELS, real, 4096));
@@ -239,17 +218,10 @@ static void nothing_is_called_while_cuda_starts(struct world *w)
 	eventually(w->cupti->flushes && w->sink->statuses);
 }
 
-static bool settings_are(struct world *w, size_t pool_limit, uint8_t zeroed, int thread_ids)
-{
-	return w->cupti->pool_limit == pool_limit && w->cupti->zeroed == zeroed &&
-	       w->cupti->thread_ids == thread_ids;
-}
-
 static void unattached_it_traces_graphs_only_and_reads_nothing(struct world *w)
 {
 	start(w);
 	check(w->cupti->enabled == BIT(KIND_GRAPH_TRACE) && !w->cupti->launches);
-	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
 	check(!world_kernel(w, 1, world_realtime_ns(), "k"));
 	for (uint32_t i = 0; i < 100; i++)
 		check(world_graph(w, i, world_realtime_ns()));
@@ -274,17 +246,12 @@ static void detaching_ends_the_records(struct world *w)
 	check(!w->sink->count);
 }
 
-static void older_cupti_listens(struct world *w, uint32_t version)
+static void older_cupti(struct world *w, uint32_t version, uint64_t enabled)
 {
 	world_open(w, true);
 	w->cupti->version = version;
 	world_inject(w);
 	world_listen(w);
-}
-
-static void older_cupti(struct world *w, uint32_t version, uint64_t enabled)
-{
-	older_cupti_listens(w, version);
 	check(w->cupti->enabled == enabled);
 	sink_detach("want_activity");
 	eventually(w->cupti->enabled == (BIT(KIND_GRAPH_TRACE) | BIT(KIND_CONCURRENT_KERNEL)));
@@ -346,22 +313,6 @@ static void another_subscriber_is_left_alone(struct world *w)
 	check(!w->cupti->enabled && !w->cupti->subscriptions);
 }
 
-/* However near the next report is: time stands still. */
-static void a_release_is_answered_though_it_changes_nothing(struct world *w)
-{
-	uint32_t before;
-
-	world_open(w, true);
-	w->cupti->busy = true;
-	world_inject(w);
-	wait_for_state(w, TKS_CUPTI_BUSY, RESULT_BUSY);
-	still_s = (time_t)(monotonic_ns() / 1000000000);
-	before = w->sink->statuses;
-	sink_attach("release");
-	eventually(w->sink->statuses > before);
-	check(sink_status().state == TKS_CUPTI_BUSY);
-}
-
 static void it_tries_again_each_half_a_minute(struct world *w)
 {
 	world_open(w, true);
@@ -369,11 +320,11 @@ static void it_tries_again_each_half_a_minute(struct world *w)
 	world_inject(w);
 	sink_attach("want_activity");
 	wait_for_state(w, TKS_CUPTI_BUSY, RESULT_BUSY);
-	ahead_s = 31;
+	world_pass(31);
 	check(world_status(w).state == TKS_CUPTI_BUSY);
 	w->cupti->busy = false;
 	check(world_status(w).state == TKS_CUPTI_BUSY);
-	ahead_s = 62;
+	world_pass(31);
 	eventually(w->cupti->subscribed && w->cupti->enabled & BIT(KIND_CONCURRENT_KERNEL));
 	check(world_status(w).state == TKS_CUPTI_ACTIVE);
 }
@@ -424,204 +375,6 @@ static void disabled_it_does_nothing(struct world *w)
 	check(!w->cupti->subscriptions && !w->sink->statuses);
 }
 
-/* ------------------------------------------------------------------ another profiler of the same process */
-
-static struct {
-	cupti_result (*subscribe)(void **subscriber, cupti_callback callback, void *data);
-	cupti_result (*unsubscribe)(void *subscriber);
-	cupti_result (*register_callbacks)(cupti_buffer_requested, cupti_buffer_completed);
-	cupti_result (*flush)(uint32_t flags);
-	void *subscriber;
-	uint8_t buffer[4096] __attribute__((aligned(8)));
-	uint32_t handed, strange; /* buffers: its own, and others */
-} rival;
-
-static void rival_open(void)
-{
-	void *cupti = dlopen(FAKES "/libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
-
-	*(void **)&rival.subscribe = dlsym(cupti, "cuptiSubscribe");
-	*(void **)&rival.unsubscribe = dlsym(cupti, "cuptiUnsubscribe");
-	*(void **)&rival.register_callbacks = dlsym(cupti, "cuptiActivityRegisterCallbacks");
-	*(void **)&rival.flush = dlsym(cupti, "cuptiActivityFlushAll");
-}
-
-static void rival_requested(uint8_t **buffer, size_t *size, size_t *max_records)
-{
-	*buffer = rival.buffer;
-	*size = sizeof(rival.buffer);
-	*max_records = 0;
-}
-
-static void rival_completed(void *context, uint32_t stream, uint8_t *buffer, size_t size,
-			    size_t valid)
-{
-	(void)context;
-	(void)stream;
-	(void)size;
-	(void)valid;
-	rival.handed += buffer == rival.buffer;
-	rival.strange += buffer != rival.buffer;
-}
-
-static void rival_takes_cupti(void)
-{
-	check(rival.subscribe(&rival.subscriber, NULL, NULL) == RESULT_OK);
-	check(rival.register_callbacks(rival_requested, rival_completed) == RESULT_OK);
-}
-
-static void release_and_wait(struct world *w)
-{
-	sink_attach("status");
-	sink_attach("release");
-	eventually(w->sink->statuses && sink_status().state == TKS_CUPTI_RELEASED);
-	check(!w->cupti->subscribed && !w->cupti->enabled && !w->cupti->launches);
-}
-
-static void released_another_may_subscribe(struct world *w)
-{
-	rival_open();
-	start(w);
-	world_listen(w);
-	check(rival.subscribe(&rival.subscriber, NULL, NULL) == RESULT_BUSY);
-	check(world_kernel(w, 1, world_realtime_ns(), "k"));
-	release_and_wait(w);
-	check(w->sink->count == 1); /* what there was is told first */
-	rival_takes_cupti();
-	check(rival.unsubscribe(rival.subscriber) == RESULT_OK);
-	sink_detach("release");
-	eventually(sink_status().state == TKS_CUPTI_ACTIVE);
-	check(world_kernel(w, 2, world_realtime_ns(), "k"));
-	eventually(w->sink->count == 2);
-}
-
-static void who_registers_next_gets_no_buffer_of_ours(struct world *w)
-{
-	const struct activity_graph work = { .kind = KIND_GRAPH_TRACE, .start = 1, .end = 2 };
-
-	rival_open();
-	start(w);
-	world_listen(w);
-	w->cupti->incomplete = true;
-	check(world_kernel(w, 1, world_realtime_ns(), "k"));
-	release_and_wait(w);
-	check(w->sink->count == 1);
-	rival_takes_cupti();
-	check(rival.flush(FLUSH_FORCED) == RESULT_OK);
-	check(!rival.handed && !rival.strange);
-	check(w->record(&work, sizeof(work), true));
-	check(rival.flush(FLUSH_FORCED) == RESULT_OK);
-	check(rival.handed == 1 && !rival.strange);
-}
-
-static void settings_are_left_as_they_were_found(struct world *w)
-{
-	world_open(w, true);
-	w->cupti->pool_limit = 100;
-	w->cupti->thread_ids = 2;
-	world_inject(w);
-	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
-	release_and_wait(w);
-	check(settings_are(w, 100, 0, 2));
-	w->cupti->zeroed = 1;
-	sink_detach("release");
-	eventually(sink_status().state == TKS_CUPTI_IDLE);
-	check(settings_are(w, 8, 1, THREAD_ID_SYSTEM));
-	release_and_wait(w);
-	check(settings_are(w, 100, 1, 2));
-}
-
-static void settings_that_cannot_be_read_become_the_defaults(struct world *w)
-{
-	world_open(w, true);
-	w->cupti->attributes_error = RESULT_UNKNOWN;
-	world_inject(w);
-	release_and_wait(w);
-	check(settings_are(w, 250, 0, THREAD_ID_DEFAULT));
-}
-
-static void a_buffer_that_another_left_behind_is_left_alone(struct world *w)
-{
-	const struct activity_graph work = { .kind = KIND_GRAPH_TRACE, .start = 1, .end = 2 };
-
-	rival_open();
-	start(w);
-	world_listen(w);
-	release_and_wait(w);
-	rival_takes_cupti();
-	check(w->record(&work, sizeof(work), true));
-	check(rival.unsubscribe(rival.subscriber) == RESULT_OK);
-	sink_detach("release");
-	eventually(sink_status().state == TKS_CUPTI_ACTIVE);
-	check(world_kernel(w, 1, world_realtime_ns(), "k"));
-	eventually(w->sink->count);
-	check(w->sink->count == 1 && w->sink->records[0].kind == TKS_CUPTI_KERNEL);
-	check(!memcmp(rival.buffer, &work, sizeof(work)));
-	check(world_status(w).unknown == 1);
-}
-
-/* Flushes that failed within one window, as time stands still, and after it a window that is watched from its beginning. */
-static void it_is_watched_anew_after_a_release(struct world *w)
-{
-	start(w);
-	world_listen(w);
-	still_s = (time_t)(monotonic_ns() / 1000000000);
-	w->cupti->flush_error = RESULT_UNKNOWN;
-	eventually(w->cupti->flushes > 12);
-	w->cupti->flush_error = RESULT_OK;
-	release_and_wait(w);
-	ahead_s = 60;
-	sink_detach("release");
-	eventually(sink_status().state != TKS_CUPTI_RELEASED);
-	check(sink_status().state == TKS_CUPTI_ACTIVE);
-}
-
-/* ------------------------------------------------------------------ kernels that cannot be turned off */
-
-static void kernels_that_never_were_on(struct world *w, uint32_t version)
-{
-	world_open(w, true);
-	w->cupti->version = version;
-	world_inject(w);
-	release_and_wait(w);
-	check(!w->cupti->disables[KIND_CONCURRENT_KERNEL]);
-	check(w->cupti->disables[KIND_GRAPH_TRACE] == 1);
-}
-
-static void kernels_that_never_were_on_are_not_turned_off(struct world *w)
-{
-	kernels_that_never_were_on(w, 26);
-}
-
-static void kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on(struct world *w)
-{
-	kernels_that_never_were_on(w, 130001);
-}
-
-static void standing_down_an_old_cupti_keeps_kernels_until_it_is_released(struct world *w)
-{
-	const struct activity_kernel impossible = { .kind = KIND_CONCURRENT_KERNEL };
-	uint64_t unparsed;
-
-	older_cupti_listens(w, 26);
-	for (int i = 0; i < 2000; i++)
-		check(w->record(&impossible, sizeof(impossible), false));
-	eventually(world_status(w).invalid == 2000);
-	ahead_s = 11; /* the window of the watchdog */
-	eventually(sink_status().state == TKS_CUPTI_STOOD_DOWN);
-	check(sink_status().reason == TKS_CUPTI_REASON_TIMESTAMPS && w->cupti->subscribed);
-	check(w->cupti->enabled == (BIT(KIND_GRAPH_TRACE) | BIT(KIND_CONCURRENT_KERNEL)));
-	check(!w->cupti->launches && !w->cupti->disables[KIND_CONCURRENT_KERNEL]);
-	unparsed = sink_status().unparsed;
-	check(world_kernel(w, 1, world_realtime_ns(), "k"));
-	release_and_wait(w);
-	check(sink_status().unparsed == unparsed + 216 && !w->sink->count);
-	check(w->cupti->disables[KIND_CONCURRENT_KERNEL] == 1);
-	sink_detach("release");
-	eventually(sink_status().state == TKS_CUPTI_STOOD_DOWN);
-	check(!w->cupti->subscribed);
-}
-
 /* ------------------------------------------------------------------ devices */
 
 static void devices_by_their_own_uuids(struct world *w)
@@ -658,22 +411,12 @@ int main(void)
 		SCENARIO(kernels_are_never_turned_off_before_13_0_1),
 		SCENARIO(nodes_of_graphs_on_request),
 		SCENARIO(another_subscriber_is_left_alone),
-		SCENARIO(a_release_is_answered_though_it_changes_nothing),
 		SCENARIO(it_tries_again_each_half_a_minute),
 		SCENARIO(without_a_gpu_it_says_so),
 		SCENARIO(without_graph_trace_nothing_is_traced),
 		SCENARIO(without_cupti_it_says_so),
 		SCENARIO(a_cupti_too_old_is_not_used),
 		SCENARIO(disabled_it_does_nothing),
-		SCENARIO(released_another_may_subscribe),
-		SCENARIO(who_registers_next_gets_no_buffer_of_ours),
-		SCENARIO(it_is_watched_anew_after_a_release),
-		SCENARIO(settings_are_left_as_they_were_found),
-		SCENARIO(settings_that_cannot_be_read_become_the_defaults),
-		SCENARIO(a_buffer_that_another_left_behind_is_left_alone),
-		SCENARIO(kernels_that_never_were_on_are_not_turned_off),
-		SCENARIO(kernels_that_never_were_on_are_not_turned_off_from_13_0_1_on),
-		SCENARIO(standing_down_an_old_cupti_keeps_kernels_until_it_is_released),
 		SCENARIO(devices_by_their_own_uuids),
 	};
 

@@ -21,6 +21,9 @@
 		}                                                                       \
 	} while (0)
 
+/* Of fake_cupti's `enabled`. */
+#define BIT(kind) (UINT64_C(1) << (kind))
+
 /* The library looks around twice a second; the deadline is for a hang. */
 #define eventually(condition)                                              \
 	do {                                                               \
@@ -47,6 +50,11 @@ void world_listen(struct world *w);
 struct tks_cupti_status world_status(struct world *w);
 
 uint64_t world_realtime_ns(void);
+uint64_t world_monotonic_ns(void);
+
+/* CLOCK_MONOTONIC, the library's too: time passes without waiting, or only so. */
+void world_pass(uint32_t seconds);
+void world_stop_time(void);
 
 /* Records as the device makes them, of 1000 ns each from `start` on (CUPTI's clock). */
 bool world_kernel(struct world *w, uint32_t correlation, uint64_t start, const char *name);
