@@ -54,7 +54,7 @@ static void on_record(void *ctx, const struct tks_header *h)
 		r->state = (int)((const struct tks_cupti_status_record *)h)->status.state;
 }
 
-/* Does the library keep others from CUPTI? Not told yet: as far as we know. */
+/* Does the library keep others from CUPTI? Not told yet: as far as we know. One that stood down may, and releases it too. */
 static bool is_held(const struct release *r)
 {
 	return r->state < 0 || r->state == TKS_CUPTI_STARTING || r->state == TKS_CUPTI_IDLE ||
