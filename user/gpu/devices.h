@@ -10,9 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/keyed_hash.h"
 #include "gpu/busy.h"
 #include "gpu/inventory.h"
 #include "tks_cupti.h"

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/kernel_names.h"
 
-#include <libiberty/demangle.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
+#include "gpu/process_rows.h"
 
 struct row {
 	uint32_t tgid, id; /* the key */
 	struct kernel_name name;
-	char *text; /* owned */
+	char *text;	   /* owned */
+	unsigned int hash; /* of what was told */
+	struct process_rows *process;
+	struct row *prev, *next; /* of the same process */
 	UT_hash_handle hh;
 };
 #define KEY_SIZE (2 * sizeof(uint32_t))
 
 struct kernel_names {
 	struct row *rows;
+	struct process_rows *processes;
 	size_t max;
 	bool keep_text;
 	uint64_t refused;
@@ -36,10 +38,32 @@ struct kernel_names *kernel_names_new(size_t max, bool keep_text)
 	return n;
 }
 
-static void row_free(struct row *r)
+static bool row_link(struct kernel_names *n, struct row *r)
 {
-	if (!r)
-		return;
+	struct row *list;
+
+	r->process = process_rows_add(&n->processes, r->tgid);
+	if (!r->process)
+		return false;
+	list = r->process->rows;
+	DL_APPEND(list, r);
+	r->process->rows = list;
+	return true;
+}
+
+static void row_unlink(struct kernel_names *n, struct row *r)
+{
+	struct row *list = r->process->rows;
+
+	DL_DELETE(list, r);
+	r->process->rows = list;
+	process_rows_remove(&n->processes, r->process);
+}
+
+static void row_delete(struct kernel_names *n, struct row *r)
+{
+	row_unlink(n, r);
+	HASH_DEL(n->rows, r);
 	free(r->text);
 	free(r);
 }
@@ -50,10 +74,8 @@ void kernel_names_free(struct kernel_names *n)
 
 	if (!n)
 		return;
-	HASH_ITER(hh, n->rows, r, next) {
-		HASH_DEL(n->rows, r);
-		row_free(r);
-	}
+	HASH_ITER(hh, n->rows, r, next)
+		row_delete(n, r);
 	free(n);
 }
 
@@ -66,34 +88,50 @@ static struct row *find(const struct kernel_names *n, uint32_t tgid, uint32_t id
 	return r;
 }
 
-static struct row *row_get(struct kernel_names *n, uint32_t tgid, uint32_t id)
+static bool has_room(const struct kernel_names *n, uint32_t tgid)
 {
-	struct row *r = find(n, tgid, id);
+	const struct process_rows *p = process_rows_find(n->processes, tgid);
 
-	if (r || HASH_COUNT(n->rows) >= n->max)
-		return r;
-	r = calloc(1, sizeof(*r));
-	if (r) {
-		r->tgid = tgid;
-		r->id = id;
+	return HASH_COUNT(n->rows) < n->max && (!p || p->count < process_quota(n->max));
+}
+
+/* NULL: there is no room, or no memory. */
+static struct row *row_add(struct kernel_names *n, uint32_t tgid, uint32_t id)
+{
+	struct row *r = has_room(n, tgid) ? calloc(1, sizeof(*r)) : NULL;
+
+	if (!r)
+		return NULL;
+	r->tgid = tgid;
+	r->id = id;
+	if (row_link(n, r)) {
 		HASH_ADD(hh, n->rows, tgid, KEY_SIZE, r);
+		if (r->hh.tbl)
+			return r;
+		row_unlink(n, r);
 	}
-	if (r && r->hh.tbl)
-		return r;
-	row_free(r);
+	free(r);
 	return NULL;
 }
 
 void kernel_names_told(struct kernel_names *n, uint32_t tgid, uint32_t id, const char *text,
 		       size_t len)
 {
-	_cleanup_free_ char *copy = strndup(text, len);
-	struct row *r = copy ? row_get(n, tgid, id) : NULL;
+	_cleanup_free_ char *copy = NULL;
+	unsigned int hash = keyed_hash(text, len);
+	struct row *r = find(n, tgid, id);
 
-	if (!r) {
+	/* Each is told again each minute. */
+	if (r && r->hash == hash)
+		return;
+	copy = strndup(text, len);
+	if (copy && !r)
+		r = row_add(n, tgid, id);
+	if (!copy || !r) {
 		n->refused++;
 		return;
 	}
+	r->hash = hash;
 	r->name.class = kernel_class_of(copy);
 	if (!n->keep_text)
 		return;
@@ -112,24 +150,14 @@ const struct kernel_name *kernel_names_find(const struct kernel_names *n, uint32
 
 void kernel_names_process_gone(struct kernel_names *n, uint32_t tgid)
 {
-	struct row *r, *next;
+	const struct process_rows *p;
 
-	HASH_ITER(hh, n->rows, r, next) {
-		if (r->tgid != tgid)
-			continue;
-		HASH_DEL(n->rows, r);
-		row_free(r);
-	}
+	while ((p = process_rows_find(n->processes, tgid)))
+		row_delete(n, p->rows);
 }
 
 void kernel_names_get_stats(const struct kernel_names *n, struct kernel_names_stats *stats)
 {
 	stats->names = HASH_COUNT(n->rows);
 	stats->refused = n->refused;
-}
-
-char *kernel_name_pretty(const char *text)
-{
-	return cplus_demangle(text, DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP | DMGL_AUTO)
-		       ?: strdup(text);
 }

@@ -16,7 +16,7 @@ struct kernel_name {
 
 struct kernel_names;
 
-/* max: of all processes together. NULL: out of memory. */
+/* max: of all processes together, of which one has a quarter at most. NULL: out of memory. */
 struct kernel_names *kernel_names_new(size_t max, bool keep_text);
 void kernel_names_free(struct kernel_names *n);
 
@@ -34,7 +34,11 @@ struct kernel_names_stats {
 };
 void kernel_names_get_stats(const struct kernel_names *n, struct kernel_names_stats *stats);
 
-/* For people: demangled, to be freed. NULL: out of memory. */
+#define KERNEL_PRETTY_MAX 4096 /* bytes; what is longer ends in "..." */
+/*
+ * For people: demangled, to be freed. Left as it is where it is no name of C++, or one that could keep the demangler at work for
+ * ever. NULL: out of memory.
+ */
 char *kernel_name_pretty(const char *text);
 
 #endif

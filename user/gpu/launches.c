@@ -2,19 +2,22 @@
 #include "gpu/launches.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "gpu/process_rows.h"
 
 struct entry {
 	struct launch launch; /* begins with the key: tgid, correlation */
 	uint64_t told_ns;
-	UT_hash_handle hh; /* iterates in order of creation */
+	struct process_rows *process;
+	struct entry *prev, *next; /* of the same process, oldest first */
+	UT_hash_handle hh;	   /* iterates in order of creation */
 };
 #define KEY_SIZE (2 * sizeof(uint32_t))
 
 struct launches {
 	struct entry *entries;
+	struct process_rows *processes;
 	size_t max;
 	struct launches_stats stats;
 };
@@ -28,12 +31,51 @@ struct launches *launches_new(size_t max)
 	return l;
 }
 
+static struct entry *oldest_of(const struct process_rows *p)
+{
+	return p->rows;
+}
+
+static void entry_unlink(struct launches *l, struct entry *e)
+{
+	struct entry *list = oldest_of(e->process);
+
+	DL_DELETE(list, e);
+	e->process->rows = list;
+	process_rows_remove(&l->processes, e->process);
+}
+
+static bool entry_link(struct launches *l, struct entry *e)
+{
+	struct entry *list;
+
+	e->process = process_rows_add(&l->processes, e->launch.tgid);
+	if (!e->process)
+		return false;
+	list = oldest_of(e->process);
+	DL_APPEND(list, e);
+	e->process->rows = list;
+	return true;
+}
+
 static void give_up(struct launches *l, struct entry *e)
 {
 	l->stats.unmatched_calls += !e->launch.work_ns;
 	l->stats.unmatched_works += !e->launch.call_ns;
+	entry_unlink(l, e);
 	HASH_DEL(l->entries, e);
 	free(e);
+}
+
+/* A process that has its part of the table gives up its own. */
+static void make_room(struct launches *l, uint32_t tgid)
+{
+	const struct process_rows *p = process_rows_find(l->processes, tgid);
+
+	if (p && p->count >= process_quota(l->max))
+		give_up(l, oldest_of(p));
+	else if (HASH_COUNT(l->entries) >= l->max)
+		give_up(l, l->entries);
 }
 
 void launches_free(struct launches *l)
@@ -47,6 +89,26 @@ void launches_free(struct launches *l)
 	free(l);
 }
 
+static struct entry *entry_new(struct launches *l, uint32_t tgid, uint32_t correlation,
+			       uint64_t now_ns)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->launch.tgid = tgid;
+	e->launch.correlation = correlation;
+	e->told_ns = now_ns;
+	if (entry_link(l, e)) {
+		HASH_ADD(hh, l->entries, launch, KEY_SIZE, e);
+		if (e->hh.tbl)
+			return e;
+		entry_unlink(l, e);
+	}
+	free(e);
+	return NULL;
+}
+
 /* NULL: out of memory, which is counted. */
 static struct entry *entry_get(struct launches *l, uint32_t tgid, uint32_t correlation,
 			       uint64_t now_ns)
@@ -57,20 +119,10 @@ static struct entry *entry_get(struct launches *l, uint32_t tgid, uint32_t corre
 	HASH_FIND(hh, l->entries, key, KEY_SIZE, e);
 	if (e)
 		return e;
-	if (HASH_COUNT(l->entries) >= l->max)
-		give_up(l, l->entries);
-	e = calloc(1, sizeof(*e));
-	if (e) {
-		e->launch.tgid = tgid;
-		e->launch.correlation = correlation;
-		e->told_ns = now_ns;
-		HASH_ADD(hh, l->entries, launch, KEY_SIZE, e);
-	}
-	if (e && e->hh.tbl)
-		return e;
-	free(e);
-	l->stats.no_memory++;
-	return NULL;
+	make_room(l, tgid);
+	e = entry_new(l, tgid, correlation, now_ns);
+	l->stats.no_memory += !e;
+	return e;
 }
 
 bool launches_call(struct launches *l, uint32_t tgid, uint32_t correlation, uint64_t call_ns,
@@ -110,11 +162,10 @@ void launches_expire(struct launches *l, uint64_t before_ns)
 
 void launches_process_gone(struct launches *l, uint32_t tgid)
 {
-	struct entry *e, *next;
+	const struct process_rows *p;
 
-	HASH_ITER(hh, l->entries, e, next)
-		if (e->launch.tgid == tgid)
-			give_up(l, e);
+	while ((p = process_rows_find(l->processes, tgid)))
+		give_up(l, oldest_of(p));
 }
 
 void launches_get_stats(const struct launches *l, struct launches_stats *stats)

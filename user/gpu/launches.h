@@ -19,7 +19,7 @@ struct launch {
 
 struct launches;
 
-/* max: as many wait at most, then the oldest are given up. NULL: out of memory. */
+/* max: as many wait at most, and of one process a quarter; then the oldest are given up. NULL: out of memory. */
 struct launches *launches_new(size_t max);
 void launches_free(struct launches *l);
 

@@ -2,10 +2,9 @@
 #include "gpu/memory.h"
 
 #include <stdlib.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
+
+#include "gpu/process_rows.h"
 
 /* Two million torch segments would fit no GPU; a server has some thousand. */
 #define MAX_OBJECTS_DEFAULT 65536
@@ -32,18 +31,20 @@ struct block {
 struct object {
 	struct handle handle;
 	UT_hash_handle hh;
+	struct object *client; /* that it is in; a client: itself */
 	struct object *parent, *children;
-	struct object *prev, *next;   /* among its parent's children */
+	struct object *prev, *next; /* among its parent's children; clients: those of the process */
 	struct object *older, *newer; /* among its block's holders */
 	struct block *block;
-	uint64_t file; /* clients */
-	uint32_t tgid; /* clients */
-	uint32_t gpu;  /* devices, and what is below them */
+	struct process_rows *process; /* clients: who made it */
+	uint64_t file;		      /* clients */
+	uint32_t gpu;		      /* devices, and what is below them */
 };
 
 struct gpu_memory {
 	size_t max_objects;
 	struct object *objects;
+	struct process_rows *processes; /* clients of each */
 	struct usage *usage;
 	struct gpu_memory_stats stats;
 };
@@ -63,13 +64,6 @@ static struct object *find(const struct gpu_memory *m, uint32_t client, uint32_t
 	struct object *o;
 
 	HASH_FIND(hh, m->objects, &handle, sizeof(handle), o);
-	return o;
-}
-
-static struct object *client_of(struct object *o)
-{
-	while (o->parent)
-		o = o->parent;
 	return o;
 }
 
@@ -112,7 +106,7 @@ static void block_charge(struct gpu_memory *m, struct block *b)
 		free(b);
 		return;
 	}
-	b->charged = usage_get(m, client_of(b->holders)->tgid, b->gpu);
+	b->charged = usage_get(m, b->holders->client->process->tgid, b->gpu);
 	if (b->charged)
 		b->charged->row.bytes += b->bytes;
 }
@@ -135,12 +129,36 @@ static void block_release(struct gpu_memory *m, struct object *o)
 
 /* ------------------------------------------------------------------ the tree */
 
+static bool client_link(struct gpu_memory *m, struct object *client, uint32_t tgid)
+{
+	struct object *list;
+
+	client->process = process_rows_add(&m->processes, tgid);
+	if (!client->process)
+		return false;
+	list = client->process->rows;
+	DL_APPEND(list, client);
+	client->process->rows = list;
+	return true;
+}
+
+static void client_unlink(struct gpu_memory *m, struct object *client)
+{
+	struct object *list = client->process->rows;
+
+	DL_DELETE(list, client);
+	client->process->rows = list;
+	process_rows_remove(&m->processes, client->process);
+}
+
 static void object_delete(struct gpu_memory *m, struct object *leaf)
 {
 	if (leaf->block)
 		block_release(m, leaf);
 	if (leaf->parent)
 		DL_DELETE(leaf->parent->children, leaf);
+	if (leaf->process)
+		client_unlink(m, leaf);
 	HASH_DEL(m->objects, leaf);
 	free(leaf);
 }
@@ -192,11 +210,15 @@ static struct object *client_add(struct gpu_memory *m, const struct tks_gpu *r)
 {
 	struct object *o = object_add(m, r->client, r->client);
 
-	if (o) {
-		o->tgid = r->h.tgid;
-		o->file = r->file;
-	}
-	return o;
+	if (!o)
+		return NULL;
+	o->client = o;
+	o->file = r->file;
+	if (client_link(m, o, r->h.tgid))
+		return o;
+	object_delete(m, o);
+	m->stats.no_memory++;
+	return NULL;
 }
 
 /* A client older than the agent is made when something is made in it. */
@@ -220,6 +242,7 @@ static struct object *child_add(struct gpu_memory *m, const struct tks_gpu *r)
 	parent = find(m, r->client, r->parent);
 	if (!parent || parent == o)
 		parent = client;
+	o->client = client;
 	o->parent = parent;
 	o->gpu = parent->gpu;
 	DL_APPEND(parent->children, o);
@@ -299,30 +322,25 @@ static void on_dup(struct gpu_memory *m, const struct tks_gpu *r)
 		block_hold(m, b, o);
 }
 
-/* The first client from o on: o itself, or what follows it in the order of creation. */
-static struct object *client_from(struct object *o)
+/* Any process may have closed it, the last that had it. */
+static void file_closed(struct gpu_memory *m, uint64_t file)
 {
-	while (o && o->parent)
-		o = o->hh.next;
-	return o;
-}
+	struct process_rows *p, *next_process;
+	struct object *o, *next;
 
-/* Forgets the clients of one process or, where tgid is 0, of one open file. */
-static void clients_delete(struct gpu_memory *m, uint64_t file, uint32_t tgid)
-{
-	struct object *o = client_from(m->objects), *next;
-
-	for (; o; o = next) {
-		next = client_from(o->hh.next);
-		if (tgid ? o->tgid == tgid : o->file == file)
-			tree_delete(m, o);
+	HASH_ITER(hh, m->processes, p, next_process) {
+		for (o = p->rows; o; o = next) {
+			next = o->next;
+			if (o->file == file)
+				tree_delete(m, o);
+		}
 	}
 }
 
 void gpu_memory_record(struct gpu_memory *m, const struct tks_gpu *r)
 {
 	if (r->event == TKS_GPU_CLOSE) {
-		clients_delete(m, r->file, 0);
+		file_closed(m, r->file);
 		return;
 	}
 	if (r->ret < 0 || r->status)
@@ -342,9 +360,11 @@ void gpu_memory_record(struct gpu_memory *m, const struct tks_gpu *r)
 
 void gpu_memory_process_gone(struct gpu_memory *m, uint32_t tgid)
 {
+	const struct process_rows *p;
 	struct usage *u, *next;
 
-	clients_delete(m, 0, tgid);
+	while ((p = process_rows_find(m->processes, tgid)))
+		tree_delete(m, p->rows);
 	HASH_ITER(hh, m->usage, u, next) {
 		if (u->row.tgid != tgid)
 			continue;

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/keyed_hash.h"
 #include "base/utf8.h"
 #include "gpu/kernel_names.h"
 

@@ -16,10 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An allocation that fails loses a connection, not the process. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/keyed_hash.h"
 #include "metric/hist.h"
 #include "track/phases.h"
 #include "track/stream.h"

@@ -9,9 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/keyed_hash.h"
 #include "probe/event.h"
 #include "track/record.h"
 
