@@ -41,8 +41,8 @@ static int open_world(void **state)
 	struct activity_config c = { .owner = owner, .work = work, .ctx = w, .keep_names = true };
 
 	gpu_proc_open(&w->proc);
-	gpu_proc_list(&w->proc, "0000:01:00.0", "GPU UUID: \t GPU-parent-1\nDevice Minor: \t 3\n");
-	gpu_proc_list(&w->proc, "0000:02:00.0", "GPU UUID: \t GPU-parent-2\nDevice Minor: \t 0\n");
+	gpu_proc_list(&w->proc, "0000:01:00.0", "GPU UUID: \t " UUID_1 "\nDevice Minor: \t 3\n");
+	gpu_proc_list(&w->proc, "0000:02:00.0", "GPU UUID: \t " UUID_2 "\nDevice Minor: \t 0\n");
 	w->r = registry_new(&rc);
 	w->inventory = c.inventory = gpu_inventory_new(w->proc.path);
 	w->a = activity_new(w->r, &c);
@@ -216,7 +216,7 @@ static void test_mig(void **state)
 	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, SPAN(0, 100) });
 	activity_tick(w->a, NOW);
 	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", uuid), 100 / 1e9);
-	check_value(w->r, M_GPU_INFO, LABELS("hw_id", uuid, "UUID", "GPU-parent-1"), 1);
+	check_value(w->r, M_GPU_INFO, LABELS("hw_id", uuid, "UUID", UUID_1), 1);
 }
 
 static void test_gpus_of_servers(void **state)
@@ -419,6 +419,75 @@ static void test_process_gone(void **state)
 		   100e-9);
 }
 
+/* The driver has another GPU at that address, so nobody knows where this one is until somebody says what can be. */
+static void test_index_found_later(void **state)
+{
+	struct world *w = *state;
+	struct tks_cupti_device_record r = {
+		.h = { .kind = TKS_KIND_CUPTI_DEVICE, .size = sizeof(r), .tgid = 30 },
+		.device = { .pci_bus = 2 },
+	};
+
+	memset(r.device.uuid, 1, sizeof(r.device.uuid));
+	activity_record(w->a, &r.h);
+	TELL(w->a, 30, { .kind = TKS_CUPTI_GRAPH, SPAN(0, 100) });
+	activity_tick(w->a, NOW);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "unknown", "hw_id", UUID_1), 100 / 1e9);
+	check_value(w->r, M_GPU_INFO, LABELS("gpu", "unknown", "hw_id", UUID_1), 1);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "1"), -1);
+
+	tell_device(w->a, 10, 0, 1);
+	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, SPAN(200, 250) });
+	activity_tick(w->a, NOW);
+	/* One series has it all. */
+	check_value(w->r, M_GPU_BUSY, LABELS("hw_id", UUID_1), 150 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 150 / 1e9);
+	check_value(w->r, M_GPU_INFO, LABELS("hw_id", UUID_1), 1);
+	activity_record(w->a, &r.h);
+	activity_tick(w->a, NOW);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0", "hw_id", UUID_1), 150 / 1e9);
+}
+
+static void tell_made_up(struct world *w, uint32_t tgid, uint32_t number)
+{
+	struct tks_cupti_device_record r = {
+		.h = { .kind = TKS_KIND_CUPTI_DEVICE, .size = sizeof(r), .tgid = tgid },
+		.device = { .pci_bus = 9 },
+	};
+
+	memcpy(r.device.uuid, &number, sizeof(number));
+	activity_record(w->a, &r.h);
+}
+
+/* However many GPUs processes make up, those of others are known, and what one was busy is never less than it was. */
+static void test_made_up_gpus(void **state)
+{
+	static const char uuid[] = "GPU-01000000-0000-0000-0000-000000000000";
+	struct world *w = *state;
+
+	tell_made_up(w, 30, 1);
+	TELL(w->a, 30, { .kind = TKS_CUPTI_GRAPH, SPAN(0, 100) });
+	activity_tick(w->a, NOW);
+	for (uint32_t i = 2; i < 3000; i++) {
+		activity_process_gone(w->a, 30);
+		tell_made_up(w, 30, i);
+	}
+	activity_process_gone(w->a, 30);
+	tell_made_up(w, 30, 1);
+	TELL(w->a, 30, { .kind = TKS_CUPTI_GRAPH, SPAN(200, 210) });
+	tell_device(w->a, 10, 0, 1);
+	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, SPAN(0, 7) });
+	activity_tick(w->a, NOW);
+	check_value(w->r, M_GPU_BUSY, LABELS("hw_id", uuid), 110 / 1e9);
+	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 7 / 1e9);
+	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "no_room"), -1);
+	/* One process, one ordinal: a few. */
+	for (uint32_t i = 3000; i < 3100; i++)
+		tell_made_up(w, 20, i);
+	activity_tick(w->a, NOW);
+	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "no_room"), 95);
+}
+
 #define in_world(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int main(void)
@@ -437,6 +506,8 @@ int main(void)
 		in_world(test_sizes),
 		in_world(test_status),
 		in_world(test_process_gone),
+		in_world(test_index_found_later),
+		in_world(test_made_up_gpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,8 @@ static void test_instances(void **state)
 	assert_null(gpu_inventory_by_instance(*state, 1));
 	gpu_inventory_learn(*state, 2, gpu_id(0, 0x77, 0)); /* not listed */
 	assert_null(gpu_inventory_by_instance(*state, 2));
+	gpu_inventory_learn(*state, 0, gpu_id(0, 0x77, 0));
+	check(gpu_inventory_by_instance(*state, 0), 2, "GPU-dd");
 	gpu_inventory_learn(*state, 32, gpu_id(0, 7, 0)); /* NV_MAX_DEVICES */
 	assert_null(gpu_inventory_by_instance(*state, 32));
 	assert_null(gpu_inventory_by_instance(*state, 0xffffffff));
@@ -99,7 +101,7 @@ static void test_garbage(void **state)
 
 	list("0000:01:00.0", "Device Minor: \t -1\nGPU UUID: \t $(reboot)\n");
 	list("zz", "Device Minor: \t 1\n");
-	list("0000:02:00.0", "");
+	list("0000:02:00.0", "GPU UUID: \t GPU-\?\?\?\?\?\?\?\?-\?\?\?\?\n");
 	check(gpu_inventory_by_id(*state, gpu_id(0, 1, 0)), 0, "");
 	check(gpu_inventory_by_id(*state, gpu_id(0, 2, 0)), 1, "");
 	assert_null(gpu_inventory_by_minor(*state, 1));

@@ -78,6 +78,30 @@ static void publish_server_gpus(struct activity *a)
 	devices_count_anew(a->devices);
 }
 
+/* What was told of it while its index was unknown. */
+static void forget_unknown(struct activity *a, struct gpu *g)
+{
+	const char *info[METRIC_LABELS_MAX] = { GPU_INDEX_NONE, g->mig ? NULL : g->parent,
+						g->uuid };
+	const char *busy[METRIC_LABELS_MAX] = { GPU_INDEX_NONE, g->uuid };
+
+	registry_remove(a->registry, M_GPU_INFO, info);
+	registry_remove(a->registry, M_GPU_BUSY, busy);
+	g->counted_ns = 0;
+	g->found = false;
+}
+
+/* Added up by the registry, which remembers a GPU that is forgotten here. */
+static void publish_busy(struct activity *a, struct gpu *g)
+{
+	const char *values[METRIC_LABELS_MAX] = { g->index, g->uuid };
+
+	if (g->busy_ns != g->counted_ns)
+		registry_add(a->registry, M_GPU_BUSY, 0, values,
+			     (g->busy_ns - g->counted_ns) / 1e9);
+	g->counted_ns = g->busy_ns;
+}
+
 /* What is ours to tell no more is taken back: whoever tells it now may know more labels. */
 static void publish_info(struct activity *a, struct gpu *g)
 {
@@ -95,8 +119,9 @@ static void publish_gpus(struct activity *a, const struct devices_stats *stats)
 	struct gpu *g = NULL;
 
 	while ((g = devices_next_gpu(a->devices, g))) {
-		if (g->busy_ns)
-			set(a, M_GPU_BUSY, g->index, g->uuid, g->busy_ns / 1e9);
+		if (g->found)
+			forget_unknown(a, g);
+		publish_busy(a, g);
 		publish_info(a, g);
 	}
 	if (stats->unknown_busy_ns)

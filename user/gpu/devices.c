@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Far more than a machine has, MIG instances that were made anew included: what a process says is not believed beyond. */
 #define GPUS_MAX 1024
 #define USES_MAX 1024
+/* An ordinal is one GPU for a process's life; what the process executes instead of itself may see others. */
+#define CHANGES_MAX 4
 
 struct devices {
 	struct gpu_inventory *inventory;
@@ -41,6 +44,11 @@ static void gpu_free(struct gpu *g)
 static bool is_known(const struct gpu *g)
 {
 	return *g->uuid;
+}
+
+static bool is_located(const struct gpu *g)
+{
+	return strcmp(g->index, GPU_INDEX_NONE) != 0;
 }
 
 static uint64_t late_of(const struct busy *b)
@@ -89,40 +97,65 @@ static void uuid_text(char out[GPU_UUID_MAX + 1], const struct tks_cupti_device 
 		 u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
-/* Where the driver lists it, or the GPU it is an instance of. */
+/* Where the driver lists it, or the GPU it is an instance of: by what a process says, which the driver must not contradict. */
 static void locate(const struct devices *d, const struct tks_cupti_device *device, struct gpu *g)
 {
 	uint32_t id = gpu_id(device->pci_domain, device->pci_bus, device->pci_device);
 	const struct gpu_entry *e = d->inventory ? gpu_inventory_by_id(d->inventory, id) : NULL;
 
-	if (!e)
+	if (!e || (!g->mig && *e->uuid && strcasecmp(e->uuid, g->uuid) != 0))
 		return;
 	snprintf(g->index, sizeof(g->index), "%u", e->index);
 	if (g->mig)
 		strcpy(g->parent, e->uuid);
+	g->found = true;
 }
 
-static struct gpu *gpu_get(struct devices *d, const struct tks_cupti_device *device)
+static bool is_forgettable(const struct gpu *g)
+{
+	bool listed = is_located(g) && !g->mig;
+
+	return !g->uses && !listed && g->counted_ns == g->busy_ns;
+}
+
+/* When all is full, forgets the first that nobody uses, of those that only processes have told of. */
+static bool has_room(struct devices *d)
+{
+	struct gpu *g = d->gpus;
+
+	if (HASH_COUNT(d->gpus) < GPUS_MAX)
+		return true;
+	while (g && !is_forgettable(g))
+		g = g->hh.next;
+	if (!g)
+		return false;
+	d->ended.late += late_of(g->busy);
+	HASH_DEL(d->gpus, g);
+	gpu_free(g);
+	return true;
+}
+
+static struct gpu *gpu_find(const struct devices *d, const struct tks_cupti_device *device)
 {
 	char uuid[GPU_UUID_MAX + 1];
 	struct gpu *g;
 
 	uuid_text(uuid, device);
 	HASH_FIND_STR(d->gpus, uuid, g);
-	if (g)
-		return g;
-	if (HASH_COUNT(d->gpus) >= GPUS_MAX) {
-		return NULL;
-	}
-	g = gpu_new(d);
+	return g;
+}
+
+static struct gpu *gpu_add(struct devices *d, const struct tks_cupti_device *device)
+{
+	struct gpu *g = has_room(d) ? gpu_new(d) : NULL;
+
 	if (!g)
 		return NULL;
-	strcpy(g->uuid, uuid);
+	uuid_text(g->uuid, device);
 	g->mig = device->mig;
 	if (!g->mig)
-		strcpy(g->parent, uuid);
+		strcpy(g->parent, g->uuid);
 	snprintf(g->model, sizeof(g->model), "%.*s", (int)sizeof(device->name), device->name);
-	locate(d, device, g);
 	HASH_ADD_STR(d->gpus, uuid, g);
 	if (g->hh.tbl)
 		return g;
@@ -132,10 +165,18 @@ static struct gpu *gpu_get(struct devices *d, const struct tks_cupti_device *dev
 
 /* ------------------------------------------------------------------ uses */
 
+static void leave_gpu(struct devices *d, struct gpu *g)
+{
+	if (is_known(g))
+		g->uses--;
+	else
+		unknown_free(d, g);
+}
+
 static void use_free(struct devices *d, struct gpu_use *u)
 {
-	if (u->gpu && !is_known(u->gpu))
-		unknown_free(d, u->gpu);
+	if (u->gpu)
+		leave_gpu(d, u->gpu);
 	if (u->busy)
 		d->ended.unordered += late_of(u->busy);
 	busy_free(u->busy);
@@ -175,18 +216,29 @@ struct gpu_use *devices_use(struct devices *d, uint32_t tgid, uint32_t ordinal)
 	return NULL;
 }
 
+static bool may_become(const struct gpu_use *u, const struct gpu *g)
+{
+	return g == u->gpu || !is_known(u->gpu) || u->changes < CHANGES_MAX;
+}
+
 bool devices_announce(struct devices *d, uint32_t tgid, const struct tks_cupti_device *device)
 {
 	struct gpu_use *u = devices_use(d, tgid, device->ordinal);
-	struct gpu *g = u ? gpu_get(d, device) : NULL;
+	struct gpu *g = gpu_find(d, device);
 
+	if (!u || !may_become(u, g))
+		return false;
+	g = g ?: gpu_add(d, device);
 	if (!g)
 		return false;
+	if (!is_located(g))
+		locate(d, device, g);
 	if (g == u->gpu)
 		return true;
-	if (!is_known(u->gpu))
-		unknown_free(d, u->gpu);
+	u->changes += is_known(u->gpu);
+	leave_gpu(d, u->gpu);
 	u->gpu = g;
+	g->uses++;
 	return true;
 }
 

@@ -32,8 +32,11 @@ struct gpu {
 	char model[GPU_MODEL_MAX + 1];
 	bool mig;
 	bool told;	      /* tokscope_gpu_info has it, from us */
+	bool found;	      /* its index is known since its user last looked, who clears this */
+	uint32_t uses;	      /* that point to it */
 	struct busy *busy;    /* of all its processes */
 	uint64_t busy_ns;     /* the union so far */
+	uint64_t counted_ns;  /* of busy_ns: what its user has told */
 	uint32_t counted_for; /* its user's mark, see devices_count_anew() */
 	UT_hash_handle hh;    /* by uuid, where it is known */
 };
@@ -42,6 +45,7 @@ struct gpu {
 struct gpu_use {
 	uint32_t tgid, ordinal; /* the key */
 	struct gpu *gpu;
+	uint32_t changes;    /* times that it was announced to be another GPU */
 	struct busy *busy;   /* of this process alone */
 	uint64_t settled_ns; /* end of the last of its intervals that was settled; 0: none yet */
 	bool worked;
@@ -56,7 +60,11 @@ struct devices;
 struct devices *devices_new(struct gpu_inventory *inventory, void (*tally_free)(void *tally));
 void devices_free(struct devices *d);
 
-/* False: there is no room, or no memory. */
+/*
+ * False: there is no room, or no memory, or the ordinal was another GPU too often. The index stays unknown where the inventory has
+ * another UUID for the PCI address; it is looked up again with each announcement until it is known. A GPU that no process has any
+ * more may be forgotten.
+ */
 bool devices_announce(struct devices *d, uint32_t tgid, const struct tks_cupti_device *device);
 /*
  * Made when missing: of a GPU that is not known until it is announced. NULL: out of memory, or more than a process can have.

@@ -51,10 +51,13 @@ static bool read_gpu(const char *path, struct gpu_entry *g)
 	g->minor = TKS_GPU_UNKNOWN;
 	while (f && fgets(line, sizeof(line), f)) {
 		sscanf(line, "Device Minor: %u", &g->minor);
-		sscanf(line, "GPU UUID: %63[-A-Za-z0-9]", g->uuid);
+		sscanf(line, "GPU UUID: %63[-A-Za-z0-9?]", g->uuid);
 		if (sscanf(line, "GPU Excluded: %3s", excluded) != 1)
 			sscanf(line, "Blacklisted: %3s", excluded);
 	}
+	/* "GPU-????????-...": nobody has opened it yet. */
+	if (strchr(g->uuid, '?'))
+		*g->uuid = '\0';
 	return f && strcmp(excluded, "Yes") != 0;
 }
 
@@ -123,9 +126,12 @@ static const struct gpu_entry *find_again(struct gpu_inventory *v, bool by_minor
 	return g || !refresh(v) ? g : find(v, by_minor, number);
 }
 
+/* A UUID may be told by now. */
 const struct gpu_entry *gpu_inventory_by_id(struct gpu_inventory *v, uint32_t id)
 {
-	return find_again(v, false, id);
+	const struct gpu_entry *g = find_again(v, false, id);
+
+	return g && !*g->uuid && refresh(v) ? find(v, false, id) : g;
 }
 
 const struct gpu_entry *gpu_inventory_by_minor(struct gpu_inventory *v, uint32_t minor)
@@ -146,7 +152,7 @@ const struct gpu_entry *gpu_inventory_by_instance(struct gpu_inventory *v, uint3
 
 void gpu_inventory_learn(struct gpu_inventory *v, uint32_t instance, uint32_t id)
 {
-	if (instance >= TKS_GPU_MAX)
+	if (instance >= TKS_GPU_MAX || !find_again(v, false, id))
 		return;
 	for (uint32_t i = 0; i < TKS_GPU_MAX; i++)
 		if (v->instances[i] == id)

@@ -37,7 +37,7 @@ const struct gpu_entry *gpu_inventory_by_id(struct gpu_inventory *v, uint32_t id
 const struct gpu_entry *gpu_inventory_by_minor(struct gpu_inventory *v, uint32_t minor);
 const struct gpu_entry *gpu_inventory_by_instance(struct gpu_inventory *v, uint32_t instance);
 
-/* The driver has told a process that this GPU has this instance. */
+/* A process says that the driver told it that this GPU has this instance: taken where there is such a GPU. */
 void gpu_inventory_learn(struct gpu_inventory *v, uint32_t instance, uint32_t id);
 
 #endif
