@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
+#include "cli/gpu_reserved.h"
 #include "discover/labels.h"
 #include "gpu/latency.h"
 #include "gpu/memory.h"
@@ -58,38 +60,48 @@ static void usage_labels(struct labels *l, const struct server *s, uint32_t gpu)
 	l->values[SERVER_LABELS] = gpu_label(l, gpu);
 }
 
-/* The processes of a server together: pids are no labels. `rows` of them have, or have had, memory on that GPU. */
-static uint64_t reserved(const struct gpu_metrics *g, const struct discovery *d,
-			 const struct server *s, uint32_t gpu, size_t *rows)
+static const struct server *owner(const void *d, uint32_t tgid)
 {
-	const struct gpu_usage *row = NULL;
-	uint64_t bytes = 0;
-
-	*rows = 0;
-	while ((row = gpu_memory_next(g->memory, row))) {
-		if (row->gpu != gpu || discovery_resolve_process(d, row->tgid) != s)
-			continue;
-		bytes += row->bytes;
-		++*rows;
-	}
-	return bytes;
+	return discovery_resolve_process(d, tgid);
 }
 
 static void publish_usage(struct gpu_metrics *g, const struct discovery *d)
 {
+	_cleanup_(reserved_free) struct reserved *all = reserved_new(g->memory, owner, d);
+
+	for (const struct reserved *r = all; r; r = r->hh.next) {
+		struct labels l = { 0 };
+
+		usage_labels(&l, r->server, r->key.gpu);
+		registry_set(g->registry, M_GPU_MEMORY_RESERVED, r->key.server, l.values, r->bytes);
+	}
+}
+
+/* Where the process is the server's last that has had memory on a GPU, nothing is told of that any more. */
+static void retire_usage(struct gpu_metrics *g, const struct discovery *d, uint32_t tgid)
+{
+	_cleanup_(reserved_free) struct reserved *all = reserved_new(g->memory, owner, d);
+	const struct server *s = discovery_resolve_process(d, tgid);
 	const struct gpu_usage *row = NULL;
 
-	while ((row = gpu_memory_next(g->memory, row))) {
-		const struct server *s = discovery_resolve_process(d, row->tgid);
+	while (all && s && (row = gpu_memory_next(g->memory, row))) {
 		struct labels l = { 0 };
-		size_t rows;
 
-		if (!s)
+		if (row->tgid != tgid || reserved_find(all, s, row->gpu)->processes > 1)
 			continue;
 		usage_labels(&l, s, row->gpu);
-		registry_set(g->registry, M_GPU_MEMORY_RESERVED, s->id, l.values,
-			     reserved(g, d, s, row->gpu, &rows));
+		registry_remove(g->registry, M_GPU_MEMORY_RESERVED, l.values);
 	}
+}
+
+static bool has_usage(const struct gpu_metrics *g, uint32_t tgid)
+{
+	const struct gpu_usage *row = NULL;
+
+	while ((row = gpu_memory_next(g->memory, row)))
+		if (row->tgid == tgid)
+			return true;
+	return false;
 }
 
 static void count_failure(struct gpu_metrics *g, const struct discovery *d, const struct tks_gpu *r)
@@ -134,20 +146,8 @@ void gpu_metrics_record(struct gpu_metrics *g, const struct discovery *d, const 
 
 void gpu_metrics_process_gone(struct gpu_metrics *g, const struct discovery *d, uint32_t tgid)
 {
-	const struct server *s = discovery_resolve_process(d, tgid);
-	const struct gpu_usage *row = NULL;
-
-	while (s && (row = gpu_memory_next(g->memory, row))) {
-		struct labels l = { 0 };
-		size_t rows;
-
-		if (row->tgid != tgid)
-			continue;
-		reserved(g, d, s, row->gpu, &rows);
-		usage_labels(&l, s, row->gpu);
-		if (rows == 1)
-			registry_remove(g->registry, M_GPU_MEMORY_RESERVED, l.values);
-	}
+	if (has_usage(g, tgid))
+		retire_usage(g, d, tgid);
 	gpu_memory_process_gone(g->memory, tgid);
 }
 
