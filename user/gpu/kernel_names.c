@@ -3,18 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "gpu/process_rows.h"
 
 struct row {
+	struct process_row of;
 	uint32_t tgid, id; /* the key */
 	struct kernel_name name;
 	char *text;	   /* owned */
 	unsigned int hash; /* of what was told */
-	struct process_rows *process;
-	struct row *prev, *next; /* of the same process */
 	UT_hash_handle hh;
 };
 #define KEY_SIZE (2 * sizeof(uint32_t))
@@ -38,31 +36,9 @@ struct kernel_names *kernel_names_new(size_t max, bool keep_text)
 	return n;
 }
 
-static bool row_link(struct kernel_names *n, struct row *r)
-{
-	struct row *list;
-
-	r->process = process_rows_add(&n->processes, r->tgid);
-	if (!r->process)
-		return false;
-	list = r->process->rows;
-	DL_APPEND(list, r);
-	r->process->rows = list;
-	return true;
-}
-
-static void row_unlink(struct kernel_names *n, struct row *r)
-{
-	struct row *list = r->process->rows;
-
-	DL_DELETE(list, r);
-	r->process->rows = list;
-	process_rows_remove(&n->processes, r->process);
-}
-
 static void row_delete(struct kernel_names *n, struct row *r)
 {
-	row_unlink(n, r);
+	process_rows_unlink(&n->processes, &r->of);
 	HASH_DEL(n->rows, r);
 	free(r->text);
 	free(r);
@@ -104,11 +80,11 @@ static struct row *row_add(struct kernel_names *n, uint32_t tgid, uint32_t id)
 		return NULL;
 	r->tgid = tgid;
 	r->id = id;
-	if (row_link(n, r)) {
+	if (process_rows_link(&n->processes, tgid, &r->of)) {
 		HASH_ADD(hh, n->rows, tgid, KEY_SIZE, r);
 		if (r->hh.tbl)
 			return r;
-		row_unlink(n, r);
+		process_rows_unlink(&n->processes, &r->of);
 	}
 	free(r);
 	return NULL;
@@ -153,7 +129,7 @@ void kernel_names_process_gone(struct kernel_names *n, uint32_t tgid)
 	const struct process_rows *p;
 
 	while ((p = process_rows_find(n->processes, tgid)))
-		row_delete(n, p->rows);
+		row_delete(n, (struct row *)p->oldest);
 }
 
 void kernel_names_get_stats(const struct kernel_names *n, struct kernel_names_stats *stats)

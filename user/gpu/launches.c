@@ -2,16 +2,14 @@
 #include "gpu/launches.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "gpu/process_rows.h"
 
 struct entry {
+	struct process_row of;
 	struct launch launch; /* begins with the key: tgid, correlation */
 	uint64_t told_ns;
-	struct process_rows *process;
-	struct entry *prev, *next; /* of the same process, oldest first */
-	UT_hash_handle hh;	   /* iterates in order of creation */
+	UT_hash_handle hh; /* iterates in order of creation */
 };
 #define KEY_SIZE (2 * sizeof(uint32_t))
 
@@ -31,38 +29,11 @@ struct launches *launches_new(size_t max)
 	return l;
 }
 
-static struct entry *oldest_of(const struct process_rows *p)
-{
-	return p->rows;
-}
-
-static void entry_unlink(struct launches *l, struct entry *e)
-{
-	struct entry *list = oldest_of(e->process);
-
-	DL_DELETE(list, e);
-	e->process->rows = list;
-	process_rows_remove(&l->processes, e->process);
-}
-
-static bool entry_link(struct launches *l, struct entry *e)
-{
-	struct entry *list;
-
-	e->process = process_rows_add(&l->processes, e->launch.tgid);
-	if (!e->process)
-		return false;
-	list = oldest_of(e->process);
-	DL_APPEND(list, e);
-	e->process->rows = list;
-	return true;
-}
-
 static void give_up(struct launches *l, struct entry *e)
 {
 	l->stats.unmatched_calls += !e->launch.work_ns;
 	l->stats.unmatched_works += !e->launch.call_ns;
-	entry_unlink(l, e);
+	process_rows_unlink(&l->processes, &e->of);
 	HASH_DEL(l->entries, e);
 	free(e);
 }
@@ -73,7 +44,7 @@ static void make_room(struct launches *l, uint32_t tgid)
 	const struct process_rows *p = process_rows_find(l->processes, tgid);
 
 	if (p && p->count >= process_quota(l->max))
-		give_up(l, oldest_of(p));
+		give_up(l, (struct entry *)p->oldest);
 	else if (HASH_COUNT(l->entries) >= l->max)
 		give_up(l, l->entries);
 }
@@ -99,11 +70,11 @@ static struct entry *entry_new(struct launches *l, uint32_t tgid, uint32_t corre
 	e->launch.tgid = tgid;
 	e->launch.correlation = correlation;
 	e->told_ns = now_ns;
-	if (entry_link(l, e)) {
+	if (process_rows_link(&l->processes, tgid, &e->of)) {
 		HASH_ADD(hh, l->entries, launch, KEY_SIZE, e);
 		if (e->hh.tbl)
 			return e;
-		entry_unlink(l, e);
+		process_rows_unlink(&l->processes, &e->of);
 	}
 	free(e);
 	return NULL;
@@ -165,7 +136,7 @@ void launches_process_gone(struct launches *l, uint32_t tgid)
 	const struct process_rows *p;
 
 	while ((p = process_rows_find(l->processes, tgid)))
-		give_up(l, oldest_of(p));
+		give_up(l, (struct entry *)p->oldest);
 }
 
 void launches_get_stats(const struct launches *l, struct launches_stats *stats)

@@ -29,16 +29,16 @@ struct block {
 };
 
 struct object {
+	struct process_row of; /* clients: who made it */
 	struct handle handle;
 	UT_hash_handle hh;
 	struct object *client; /* that it is in; a client: itself */
 	struct object *parent, *children;
-	struct object *prev, *next; /* among its parent's children; clients: those of the process */
+	struct object *prev, *next;   /* among its parent's children */
 	struct object *older, *newer; /* among its block's holders */
 	struct block *block;
-	struct process_rows *process; /* clients: who made it */
-	uint64_t file;		      /* clients */
-	uint32_t gpu;		      /* devices, and what is below them */
+	uint64_t file; /* clients */
+	uint32_t gpu;  /* devices, and what is below them */
 };
 
 struct gpu_memory {
@@ -106,7 +106,7 @@ static void block_charge(struct gpu_memory *m, struct block *b)
 		free(b);
 		return;
 	}
-	b->charged = usage_get(m, b->holders->client->process->tgid, b->gpu);
+	b->charged = usage_get(m, b->holders->client->of.process->tgid, b->gpu);
 	if (b->charged)
 		b->charged->row.bytes += b->bytes;
 }
@@ -129,36 +129,14 @@ static void block_release(struct gpu_memory *m, struct object *o)
 
 /* ------------------------------------------------------------------ the tree */
 
-static bool client_link(struct gpu_memory *m, struct object *client, uint32_t tgid)
-{
-	struct object *list;
-
-	client->process = process_rows_add(&m->processes, tgid);
-	if (!client->process)
-		return false;
-	list = client->process->rows;
-	DL_APPEND(list, client);
-	client->process->rows = list;
-	return true;
-}
-
-static void client_unlink(struct gpu_memory *m, struct object *client)
-{
-	struct object *list = client->process->rows;
-
-	DL_DELETE(list, client);
-	client->process->rows = list;
-	process_rows_remove(&m->processes, client->process);
-}
-
 static void object_delete(struct gpu_memory *m, struct object *leaf)
 {
 	if (leaf->block)
 		block_release(m, leaf);
 	if (leaf->parent)
 		DL_DELETE(leaf->parent->children, leaf);
-	if (leaf->process)
-		client_unlink(m, leaf);
+	if (leaf->of.process)
+		process_rows_unlink(&m->processes, &leaf->of);
 	HASH_DEL(m->objects, leaf);
 	free(leaf);
 }
@@ -214,7 +192,7 @@ static struct object *client_add(struct gpu_memory *m, const struct tks_gpu *r)
 		return NULL;
 	o->client = o;
 	o->file = r->file;
-	if (client_link(m, o, r->h.tgid))
+	if (process_rows_link(&m->processes, r->h.tgid, &o->of))
 		return o;
 	object_delete(m, o);
 	m->stats.no_memory++;
@@ -326,13 +304,15 @@ static void on_dup(struct gpu_memory *m, const struct tks_gpu *r)
 static void file_closed(struct gpu_memory *m, uint64_t file)
 {
 	struct process_rows *p, *next_process;
-	struct object *o, *next;
+	struct process_row *row, *next;
 
 	HASH_ITER(hh, m->processes, p, next_process) {
-		for (o = p->rows; o; o = next) {
-			next = o->next;
-			if (o->file == file)
-				tree_delete(m, o);
+		for (row = p->oldest; row; row = next) {
+			struct object *client = (struct object *)row;
+
+			next = row->next;
+			if (client->file == file)
+				tree_delete(m, client);
 		}
 	}
 }
@@ -364,7 +344,7 @@ void gpu_memory_process_gone(struct gpu_memory *m, uint32_t tgid)
 	struct usage *u, *next;
 
 	while ((p = process_rows_find(m->processes, tgid)))
-		tree_delete(m, p->rows);
+		tree_delete(m, (struct object *)p->oldest);
 	HASH_ITER(hh, m->usage, u, next) {
 		if (u->row.tgid != tgid)
 			continue;

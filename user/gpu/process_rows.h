@@ -9,14 +9,20 @@
 
 #include "base/keyed_hash.h"
 
+/* The first member of the table's own row, so that one is cast to the other. */
+struct process_row {
+	struct process_rows *process;
+	struct process_row *prev, *next; /* of the same process, oldest first */
+};
+
 struct process_rows {
-	uint32_t tgid;
+	uint32_t tgid; /* the key */
 	size_t count;
-	void *rows; /* the table's own list of them */
+	struct process_row *oldest;
 	UT_hash_handle hh;
 };
 
-/* Of a table with room for `max` rows one process has a part at most. */
+/* Of a table with room for `max` rows one process has as many at most. */
 static inline size_t process_quota(size_t max)
 {
 	return max > 4 ? max / 4 : 1;
@@ -24,9 +30,8 @@ static inline size_t process_quota(size_t max)
 
 /* NULL: it has none. */
 struct process_rows *process_rows_find(struct process_rows *all, uint32_t tgid);
-/* The count of rows is one more; made when missing. NULL: out of memory. */
-struct process_rows *process_rows_add(struct process_rows **all, uint32_t tgid);
-/* The count of rows is one less; freed with the last. */
-void process_rows_remove(struct process_rows **all, struct process_rows *p);
+/* False: out of memory. */
+bool process_rows_link(struct process_rows **all, uint32_t tgid, struct process_row *row);
+void process_rows_unlink(struct process_rows **all, struct process_row *row);
 
 #endif
