@@ -135,16 +135,16 @@ static void test_who_does_not_wait(void **state)
 	assert_false(finish(&w, 0, 100)); /* does not run */
 	gpu_share_process(w.share, server.id, 1001, false, START);
 	assert_false(finish(&w, 1, 100)); /* a second process of the server tells nothing */
-	gpu_share_process_gone(w.share, 1001);
+	gpu_share_process_gone(w.share, 1001, START);
 	assert_true(finish(&w, 2, 100));
 	assert_false(finish(&w, 2, 100));
-	gpu_share_process_gone(w.share, 1000);
+	gpu_share_process_gone(w.share, 1000, START);
 	assert_false(finish(&w, 3, 100));
 	gpu_share_free(w.share);
 	assert_int_equal(w.count, 1);
 }
 
-/* A request that was under way when the library began to tell has no known time. */
+/* A request that was under way when the library began to tell has no known time, but had its share of what followed. */
 static void test_before_the_library(void **state)
 {
 	struct world w;
@@ -154,12 +154,107 @@ static void test_before_the_library(void **state)
 	w.share = gpu_share_new(on_finished, &w);
 	run(&w, 1, 0, 0);
 	gpu_share_process(w.share, server.id, 1000, true, START + 50 * MS);
+	run(&w, 2, 50, 0);
 	work(&w, 60, 90);
 	run(&w, 1, 0, 100);
 	assert_true(finish(&w, 1, 100));
+	run(&w, 2, 50, 100);
+	assert_true(finish(&w, 2, 100));
 	tick(&w, 2200);
-	assert_int_equal(w.count, 1);
+	assert_int_equal(w.count, 2);
 	assert_true(isnan(w.told[0].gpu_s));
+	assert_share(&w.told[1], 2, 0.015);
+	gpu_share_free(w.share);
+}
+
+/* Without a source all settles, too: nothing is kept, and the number of a run may be given again. */
+static void test_no_source(void **state)
+{
+	struct world w;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	w.share = gpu_share_new(on_finished, &w);
+	run(&w, 1, 0, 0);
+	run(&w, 1, 0, 100);
+	tick(&w, 1500);
+	gpu_share_process(w.share, server.id, 1000, true, START + 1500 * MS);
+	run(&w, 1, 1600, 0);
+	work(&w, 1600, 1650);
+	run(&w, 1, 1600, 1700);
+	assert_true(finish(&w, 1, 1700));
+	tick(&w, 3100);
+	assert_int_equal(w.count, 1);
+	assert_share(&w.told[0], 1, 0.05);
+	gpu_share_free(w.share);
+}
+
+/* How the processes that tell change while the first of two requests runs. */
+struct change {
+	uint32_t server;
+	uint32_t tgid;
+	bool active;
+	bool gone;
+};
+
+/* Request 1 runs from 0 to 200 ms, 2 from 100 to 200; the change is at 100. */
+static void check_change(const struct change *changes, size_t count)
+{
+	struct world w;
+
+	begin(&w);
+	gpu_share_process(w.share, server.id, 1001, true, START);
+	run(&w, 1, 0, 0);
+	work(&w, 0, 50);
+	for (size_t i = 0; i < count; i++) {
+		const struct change *c = &changes[i];
+
+		if (c->gone)
+			gpu_share_process_gone(w.share, c->tgid, START + 100 * MS);
+		else
+			gpu_share_process(w.share, c->server, c->tgid, c->active, START + 100 * MS);
+	}
+	run(&w, 2, 100, 0);
+	work(&w, 100, 150);
+	run(&w, 1, 0, 200);
+	run(&w, 2, 100, 200);
+	assert_true(finish(&w, 1, 200));
+	assert_true(finish(&w, 2, 200));
+	tick(&w, 1600);
+	assert_int_equal(w.count, 2);
+	assert_true(isnan(w.told[0].gpu_s));
+	assert_share(&w.told[1], 2, 0.025);
+	gpu_share_free(w.share);
+}
+
+#define CHECK_CHANGE(...)                                    \
+	check_change((const struct change[]){ __VA_ARGS__ }, \
+		     sizeof((const struct change[]){ __VA_ARGS__ }) / sizeof(struct change))
+
+static void test_who_tells_changes(void **state)
+{
+	(void)state;
+	CHECK_CHANGE({ server.id, 1002, true, false });	    /* another worker */
+	CHECK_CHANGE({ .tgid = 1001, .gone = true });	    /* killed, or another program */
+	CHECK_CHANGE({ server.id + 1, 1001, true, false }); /* another server's from now on */
+	CHECK_CHANGE({ server.id, 1001, false, false }, { server.id, 1001, true, false });
+}
+
+/* A status that says nothing new changes nothing. */
+static void test_who_tells_stays(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	run(&w, 1, 0, 0);
+	work(&w, 0, 50);
+	gpu_share_process(w.share, server.id, 1000, true, START + 60 * MS);
+	gpu_share_process_gone(w.share, 999, START + 60 * MS); /* has no library */
+	run(&w, 1, 0, 100);
+	assert_true(finish(&w, 1, 100));
+	tick(&w, 1600);
+	assert_share(&w.told[0], 1, 0.05);
 	gpu_share_free(w.share);
 }
 
@@ -193,6 +288,9 @@ int main(void)
 		cmocka_unit_test(test_the_end_of_patience),
 		cmocka_unit_test(test_who_does_not_wait),
 		cmocka_unit_test(test_before_the_library),
+		cmocka_unit_test(test_no_source),
+		cmocka_unit_test(test_who_tells_changes),
+		cmocka_unit_test(test_who_tells_stays),
 		cmocka_unit_test(test_the_server_goes),
 	};
 

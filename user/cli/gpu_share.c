@@ -161,31 +161,12 @@ static struct source *add_source(struct gpu_share *g, uint32_t server, uint32_t 
 	return NULL;
 }
 
-static void cover(struct gpu_share *g, uint32_t server, bool before, uint64_t now_ns)
+/* Who tells has changed: of what ran until now a part may be told by nobody. */
+static void cover_anew(struct gpu_share *g, uint32_t server, uint64_t now_ns)
 {
-	bool covered = is_covered(g, server);
-
-	if (covered && !before)
+	attribution_uncovered(g->attribution, server);
+	if (is_covered(g, server))
 		attribution_covered(g->attribution, server, now_ns);
-	else if (!covered && before)
-		attribution_uncovered(g->attribution, server);
-}
-
-void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool active,
-		       uint64_t now_ns)
-{
-	bool before = is_covered(g, server);
-	struct source *s = find_source(g, tgid);
-
-	if (!s)
-		s = add_source(g, server, tgid);
-	if (s)
-		s->active = active;
-	/* One that there is no memory for tells nothing that could be relied on. */
-	if (!s && before)
-		attribution_uncovered(g->attribution, server);
-	else
-		cover(g, server, before, now_ns);
 }
 
 static void drop_source(struct gpu_share *g, struct source *s)
@@ -194,16 +175,37 @@ static void drop_source(struct gpu_share *g, struct source *s)
 	free(s);
 }
 
-void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid)
+void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid, uint64_t now_ns)
 {
 	struct source *s = find_source(g, tgid);
 	uint32_t server = s ? s->server : 0;
-	bool before = is_covered(g, server);
 
 	if (!s)
 		return;
 	drop_source(g, s);
-	cover(g, server, before, clock_monotonic_ns());
+	cover_anew(g, server, now_ns);
+}
+
+void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool active,
+		       uint64_t now_ns)
+{
+	struct source *s = find_source(g, tgid);
+
+	if (s && s->server == server && s->active == active)
+		return;
+	if (s && s->server != server) {
+		gpu_share_process_gone(g, tgid, now_ns);
+		s = NULL;
+	}
+	if (!s)
+		s = add_source(g, server, tgid);
+	/* One that there is no memory for tells nothing that could be relied on. */
+	if (!s) {
+		attribution_uncovered(g->attribution, server);
+		return;
+	}
+	s->active = active;
+	cover_anew(g, server, now_ns);
 }
 
 void gpu_share_server_gone(struct gpu_share *g, uint32_t server)
@@ -229,10 +231,10 @@ void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_
 
 void gpu_share_run(struct gpu_share *g, const struct request_run *run)
 {
-	/* An end is always told: of a run that is not followed it means nothing. */
+	/* Of servers that are not covered (yet), too: those that are begun later share the work with this one. */
 	if (run->stop_ns)
 		attribution_request_end(g->attribution, run->id, run->stop_ns);
-	else if (is_covered(g, run->server->id))
+	else
 		attribution_request_start(g->attribution, run->id, run->server->id, run->start_ns,
 					  run->by_engine ? ATTRIBUTION_ENGINE
 							 : ATTRIBUTION_IN_FLIGHT);
@@ -242,7 +244,7 @@ void gpu_share_tick(struct gpu_share *g, uint64_t now_ns)
 {
 	struct held *h, *next;
 
-	if (g->sources && now_ns > SETTLE_NS)
+	if (now_ns > SETTLE_NS)
 		attribution_settle(g->attribution, now_ns - SETTLE_NS);
 	DL_FOREACH_SAFE(g->oldest, h, next)
 	if (h->settled || now_ns >= h->since_ns + HOLD_NS)

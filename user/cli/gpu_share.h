@@ -24,10 +24,14 @@ void gpu_share_free(struct gpu_share *g);
 
 /* A kernel, graph, copy or fill of one of the server's processes; launches are ignored. */
 void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_work *w);
-/* The library in this process tells all work from now on, or none any more. */
+/*
+ * The library in this process tells all work from now on, or none any more. Each change of who tells begins anew: requests
+ * that ran then have no known time.
+ */
 void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool active,
 		       uint64_t now_ns);
-void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid);
+/* It has ended, or runs another program. */
+void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
 void gpu_share_server_gone(struct gpu_share *g, uint32_t server);
 /* As the tracker tells it. */
 void gpu_share_run(struct gpu_share *g, const struct request_run *run);

@@ -145,9 +145,16 @@ static void on_process_gone(void *ctx, uint32_t tgid)
 {
 	struct meter *m = ctx;
 
-	gpu_share_process_gone(m->share, tgid);
+	gpu_share_process_gone(m->share, tgid, clock_monotonic_ns());
 	cupti_metrics_process_gone(m->cupti, tgid);
 	gpu_metrics_process_gone(m->gpu, m->session.discovery, tgid);
+}
+
+static void on_process_exec(void *ctx, uint32_t tgid)
+{
+	struct meter *m = ctx;
+
+	gpu_share_process_gone(m->share, tgid, clock_monotonic_ns());
 }
 
 static void on_pulse(void *ctx, uint64_t now_ns)
@@ -191,6 +198,7 @@ static const struct session_ops session_ops = {
 	.gpu = on_gpu,
 	.cupti = on_cupti,
 	.process_gone = on_process_gone,
+	.process_exec = on_process_exec,
 	.pulse = on_pulse,
 	.tick = on_tick,
 	.itl_bounds = on_itl_bounds,

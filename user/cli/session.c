@@ -39,6 +39,8 @@ static void on_process(struct session *s, const struct tks_proc *p)
 		cupti_exec_process(s->cupti, p->h.tgid);
 		if (s->probes)
 			probes_exec_process(s->probes, p->h.tgid);
+		if (s->ops->process_exec)
+			s->ops->process_exec(s->ctx, p->h.tgid);
 	}
 	discovery_proc_event(s->discovery, p);
 }

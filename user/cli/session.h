@@ -34,6 +34,8 @@ struct session_ops {
 	void (*cupti)(void *ctx, const struct tks_header *h);
 	/* A traced process has ended, or is traced no more; discovery still knows it. */
 	void (*process_gone)(void *ctx, uint32_t tgid);
+	/* A traced process runs another program. */
+	void (*process_exec)(void *ctx, uint32_t tgid);
 	/* About ten times a second. */
 	void (*pulse)(void *ctx, uint64_t now_ns);
 	/* About once a second. */

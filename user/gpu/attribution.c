@@ -118,6 +118,13 @@ static struct group *group_get(struct attribution *a, uint32_t id)
 	return NULL;
 }
 
+/* Some of its work before this time is not known. */
+static void group_lost(struct group *g, uint64_t until_ns)
+{
+	if (g->covered_ns < until_ns)
+		g->covered_ns = until_ns;
+}
+
 void attribution_covered(struct attribution *a, uint32_t group, uint64_t from_ns)
 {
 	struct group *g = group_get(a, group);
@@ -125,7 +132,7 @@ void attribution_covered(struct attribution *a, uint32_t group, uint64_t from_ns
 	if (!g || g->covered)
 		return;
 	g->covered = true;
-	g->covered_ns = from_ns;
+	group_lost(g, from_ns);
 }
 
 void attribution_uncovered(struct attribution *a, uint32_t group)
@@ -134,13 +141,6 @@ void attribution_uncovered(struct attribution *a, uint32_t group)
 
 	if (g)
 		g->covered = false;
-}
-
-/* Some of its work before this time is not known. */
-static void group_lost(struct group *g, uint64_t until_ns)
-{
-	if (g->covered_ns < until_ns)
-		g->covered_ns = until_ns;
 }
 
 static struct request *find_request(const struct attribution *a, uint64_t id)
