@@ -19,10 +19,12 @@ static const struct server server = { .id = 5, .engine = "vllm" };
 static struct gpu gpu = { .number = 1 };
 static const struct gpu_use use = { .gpu = &gpu };
 
+#define TOLD_MAX 8
+
 struct world {
 	struct gpu_share *share;
-	struct request_record told[8];
-	uint64_t itl[8];
+	struct request_record told[TOLD_MAX]; /* the first */
+	uint64_t itl[TOLD_MAX];
 	size_t count;
 };
 
@@ -30,8 +32,11 @@ static void on_finished(void *ctx, const struct request_record *r)
 {
 	struct world *w = ctx;
 
-	w->itl[w->count] = r->itl ? r->itl->count : 0;
-	w->told[w->count++] = *r;
+	if (w->count < TOLD_MAX) {
+		w->itl[w->count] = r->itl ? r->itl->count : 0;
+		w->told[w->count] = *r;
+	}
+	w->count++;
 }
 
 static void begin(struct world *w)
@@ -240,6 +245,78 @@ static void test_who_tells_changes(void **state)
 	CHECK_CHANGE({ server.id, 1001, false, false }, { server.id, 1001, true, false });
 }
 
+static double discarded(struct registry *r, const char *reason)
+{
+	struct snapshot *snap = registry_snapshot(r);
+	const struct snapshot_family *f = &snap->families[M_GPU_RECORDS_DISCARDED];
+	double value = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		if (!strcmp(f->series[i].values[0], reason))
+			value = f->series[i].value;
+	snapshot_free(snap);
+	return value;
+}
+
+/* Something is lost while the first of two requests runs. */
+static void check_loss(uint32_t of, bool known)
+{
+	struct world w;
+
+	begin(&w);
+	run(&w, 1, 0, 0);
+	if (of)
+		gpu_share_lost(w.share, of, START + 50 * MS);
+	else
+		gpu_share_lost_any(w.share, START + 50 * MS);
+	run(&w, 2, 50, 0);
+	work(&w, 50, 90);
+	run(&w, 1, 0, 100);
+	run(&w, 2, 50, 100);
+	assert_true(finish(&w, 1, 100));
+	assert_true(finish(&w, 2, 100));
+	tick(&w, 1600);
+	assert_int_equal(w.count, 2);
+	assert_int_equal(!isnan(w.told[0].gpu_s), known);
+	assert_share(&w.told[1], 2, 0.02);
+	gpu_share_free(w.share);
+}
+
+static void test_lost_work(void **state)
+{
+	(void)state;
+	check_loss(1000, false);
+	check_loss(0, false);
+	check_loss(1001, true); /* not a process of that server */
+}
+
+#define HELD_MAX 4096
+
+/* What could not be shared out is counted. */
+static void test_counters(void **state)
+{
+	struct registry *r = registry_new(&(struct registry_config){ 0 });
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	gpu_share_publish(w.share, r);
+	assert_true(discarded(r, "share_late") == 0);
+	run(&w, 1, 0, 0);
+	tick(&w, 1400);
+	work(&w, 50, 90);
+	run(&w, 1, 0, 60);
+	for (uint64_t id = 1; id <= HELD_MAX; id++)
+		assert_true(finish(&w, id, 1400));
+	assert_false(finish(&w, HELD_MAX + 1, 1400));
+	gpu_share_publish(w.share, r);
+	assert_true(discarded(r, "share_late") == 1);
+	assert_true(discarded(r, "share_late_request") == 1);
+	assert_true(discarded(r, "share_no_room") == 1);
+	gpu_share_free(w.share);
+	registry_free(r);
+}
+
 /* A status that says nothing new changes nothing. */
 static void test_who_tells_stays(void **state)
 {
@@ -291,6 +368,8 @@ int main(void)
 		cmocka_unit_test(test_no_source),
 		cmocka_unit_test(test_who_tells_changes),
 		cmocka_unit_test(test_who_tells_stays),
+		cmocka_unit_test(test_lost_work),
+		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_the_server_goes),
 	};
 

@@ -10,8 +10,10 @@ struct world {
 	struct gpu_inventory *inventory;
 	struct activity *a;
 	struct gpu_proc proc;
-	uint64_t works; /* told to config.work */
-	char name[64];	/* of the last of them that had one */
+	uint64_t works;	 /* told to config.work */
+	char name[64];	 /* of the last of them that had one */
+	uint64_t losses; /* told to config.lost */
+	uint32_t loser;	 /* the last of them */
 };
 
 /* Processes 10 to 19 are server 1, 20 to 29 server 2, others nobody's. */
@@ -33,12 +35,23 @@ static void work(void *ctx, const struct activity_work *w)
 		snprintf(s->name, sizeof(s->name), "%s", w->name);
 }
 
+static void lost(void *ctx, uint32_t tgid, uint64_t now_ns)
+{
+	struct world *s = ctx;
+
+	assert_true(now_ns == NOW);
+	s->losses++;
+	s->loser = tgid;
+}
+
 /* The driver says nothing of bus 9. */
 static int open_world(void **state)
 {
 	const struct registry_config rc = { 0 };
 	struct world *w = calloc(1, sizeof(*w));
-	struct activity_config c = { .owner = owner, .work = work, .ctx = w, .keep_names = true };
+	struct activity_config c = {
+		.owner = owner, .work = work, .lost = lost, .ctx = w, .keep_names = true
+	};
 
 	gpu_proc_open(&w->proc);
 	gpu_proc_list(&w->proc, "0000:01:00.0", "GPU UUID: \t " UUID_1 "\nDevice Minor: \t 3\n");
@@ -320,6 +333,8 @@ static void test_impossible_times(void **state)
 	activity_tick(w->a, NOW);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "invalid_time"), 4);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "unknown_kind"), 2);
+	assert_int_equal(w->losses, 3 + 2); /* a launch is no work */
+	assert_int_equal(w->loser, 10);
 	check_hist(w->r, M_GPU_GRAPH_DURATION, LABELS(0), 1, 0);
 	check_value(w->r, M_GPU_BUSY, LABELS(0), -1);
 }
@@ -329,7 +344,8 @@ static void test_sizes(void **state)
 	struct world *w = *state;
 	union gpu_record r = { 0 };
 
-	r.batch.h = (struct tks_header){ .kind = TKS_KIND_CUPTI_ACTIVITY, .tgid = 10 };
+	r.batch.h =
+		(struct tks_header){ .kind = TKS_KIND_CUPTI_ACTIVITY, .time_ns = NOW, .tgid = 10 };
 	r.batch.h.size = sizeof(r.batch) + 2 * sizeof(r.batch.records[0]) - 1;
 	r.batch.version = TKS_CUPTI_VERSION;
 	r.batch.count = 2;
@@ -345,11 +361,15 @@ static void test_sizes(void **state)
 		activity_record(w->a, &r.h);
 	}
 	assert_int_equal(activity_discarded(w->a, DISCARD_MALFORMED), 7);
+	assert_int_equal(w->losses, 7);
 	r.h.kind = TKS_KIND_GPU;
 	activity_record(w->a, &r.h);
 	assert_int_equal(activity_discarded(w->a, DISCARD_MALFORMED), 7);
 	tell_device(w->a, 10, GPU_ORDINALS_MAX, 1);
 	assert_int_equal(activity_discarded(w->a, DISCARD_NO_ROOM), 1);
+	TELL(w->a, 10, { .kind = TKS_CUPTI_GRAPH, .device = GPU_ORDINALS_MAX, SPAN(0, 100) });
+	assert_int_equal(activity_discarded(w->a, DISCARD_NO_ROOM), 2);
+	assert_int_equal(w->losses, 8);
 }
 
 /* ------------------------------------------------------------------ processes */
@@ -358,7 +378,10 @@ static void tell_status(struct world *w, uint32_t tgid, uint32_t state, uint64_t
 			uint64_t cpu_ns)
 {
 	struct tks_cupti_status_record r = {
-		.h = { .kind = TKS_KIND_CUPTI_STATUS, .size = sizeof(r), .tgid = tgid },
+		.h = { .kind = TKS_KIND_CUPTI_STATUS,
+		       .size = sizeof(r),
+		       .time_ns = NOW,
+		       .tgid = tgid },
 		.status = { .state = state, .dropped = dropped, .cpu_ns = cpu_ns },
 	};
 
@@ -396,6 +419,34 @@ static void test_status(void **state)
 	check_value(w->r, M_GPU_CUPTI_PROCESSES, LABELS("state", "idle", "service_name", "one"), 1);
 	check_value(w->r, M_GPU_CUPTI_LOST, LABELS("reason", "dropped", "service_name", "one"), 9);
 	check_value(w->r, M_GPU_CUPTI_CPU, LABELS("service_name", "one"), 2.1e-6);
+}
+
+/* Counters that tell of lost work, and those that do not. */
+static void test_lost_work(void **state)
+{
+	struct world *w = *state;
+	struct tks_cupti_status_record r = {
+		.h = { .kind = TKS_KIND_CUPTI_STATUS,
+		       .size = sizeof(r),
+		       .time_ns = NOW,
+		       .tgid = 11 },
+	};
+	__u64 *const losses[] = { &r.status.dropped, &r.status.invalid, &r.status.unknown,
+				  &r.status.buffers_refused };
+
+	for (size_t i = 0; i < 4; i++) {
+		++*losses[i];
+		activity_record(w->a, &r.h);
+		assert_int_equal(w->losses, i + 1);
+		assert_int_equal(w->loser, 11);
+	}
+	r.status.records++;
+	r.status.unparsed++;
+	r.status.names_lost++;
+	r.status.cpu_ns++;
+	r.status.overhead_ns++;
+	activity_record(w->a, &r.h);
+	assert_int_equal(w->losses, 4);
 }
 
 static void test_process_gone(void **state)
@@ -505,6 +556,7 @@ int main(void)
 		in_world(test_impossible_times),
 		in_world(test_sizes),
 		in_world(test_status),
+		in_world(test_lost_work),
 		in_world(test_process_gone),
 		in_world(test_index_found_later),
 		in_world(test_made_up_gpus),

@@ -184,8 +184,28 @@ static void test_unknown(void **state)
 	assert_int_equal(ns_of(&t, 6), 50);
 	assert_int_equal(t.results[6].source, ATTRIBUTION_IN_FLIGHT);
 
+	/* A request that began or ended unheard ran beside others, whose shares were too large or too small. */
+	assert_int_equal(attribution_request_start(a, 8, 1, 1900, ATTRIBUTION_ENGINE), 0);
+	run(a, 9, 1, 1950, 2050);
+	run(a, 10, 1, 2000, 2050);
+	attribution_request_end(a, 8, 2020);
+	assert_int_equal(stats(a).late_requests, 4);
+	attribution_settle(a, 2060);
+	assert_int_equal(ns_of(&t, 8), -2);
+	assert_int_equal(ns_of(&t, 9), -2);
+	assert_int_equal(ns_of(&t, 10), 0);
+
+	/* Work was lost at 2070. */
+	run(a, 11, 1, 2065, 2080);
+	run(a, 12, 1, 2070, 2080);
+	attribution_lost(a, 1, 2070);
+	attribution_lost(a, 99, 2070);
+	attribution_settle(a, 2090);
+	assert_int_equal(ns_of(&t, 11), -2);
+	assert_int_equal(ns_of(&t, 12), 0);
+
 	/* The process has ended before all was told. */
-	run(a, 7, 1, 2000, 2100);
+	run(a, 7, 1, 2090, 2100);
 	attribution_uncovered(a, 1);
 	attribution_settle(a, 2200);
 	assert_int_equal(ns_of(&t, 7), -2);

@@ -15,6 +15,8 @@ struct cupti_metrics_config {
 	bool names; /* of kernels are wanted by `work` */
 	/* NULL: nobody wants to know. */
 	void (*work)(void *ctx, const struct activity_work *w);
+	/* As activity_config.lost. */
+	void (*lost)(void *ctx, uint32_t tgid, uint64_t now_ns);
 	void *ctx;
 };
 
@@ -24,6 +26,8 @@ void cupti_metrics_free(struct cupti_metrics *m);
 
 /* All on the session's thread. A record of kind TKS_KIND_CUPTI_*. */
 void cupti_metrics_record(struct cupti_metrics *m, const struct tks_header *h);
+/* Since the last call, was anything lost between the libraries, whichever, and the agent? */
+bool cupti_metrics_lost(struct cupti_metrics *m);
 /* Before discovery forgets the process. */
 void cupti_metrics_process_gone(struct cupti_metrics *m, uint32_t tgid);
 /* About once a second: brings the registry up to date. info: nobody else tells tokscope_gpu_info. */

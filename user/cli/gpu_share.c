@@ -38,6 +38,7 @@ struct gpu_share {
 	struct source *sources;
 	struct held *by_run;
 	struct held *oldest; /* utlist */
+	uint64_t not_held;   /* records that there was no room for */
 	bool ended;
 };
 
@@ -107,14 +108,10 @@ static bool is_covered(const struct gpu_share *g, uint32_t server)
 	return covered;
 }
 
-bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns)
+static bool add_held(struct gpu_share *g, const struct request_record *r, uint64_t now_ns)
 {
-	struct held *h;
+	struct held *h = keep(r, now_ns);
 
-	if (g->ended || !r->run || !r->server || !is_covered(g, r->server->id) || find(g, r->run) ||
-	    HASH_COUNT(g->by_run) >= HOLD_MAX)
-		return false;
-	h = keep(r, now_ns);
 	if (!h)
 		return false;
 	HASH_ADD(hh, g->by_run, record.run, sizeof(h->record.run), h);
@@ -125,6 +122,17 @@ bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_
 	}
 	DL_APPEND(g->oldest, h);
 	return true;
+}
+
+bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns)
+{
+	bool held;
+
+	if (g->ended || !r->run || !r->server || !is_covered(g, r->server->id) || find(g, r->run))
+		return false;
+	held = HASH_COUNT(g->by_run) < HOLD_MAX && add_held(g, r, now_ns);
+	g->not_held += !held;
+	return held;
 }
 
 static void release_server(struct gpu_share *g, uint32_t server)
@@ -208,6 +216,25 @@ void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool
 	cover_anew(g, server, now_ns);
 }
 
+bool gpu_share_has_process(const struct gpu_share *g)
+{
+	return g->sources;
+}
+
+void gpu_share_lost(struct gpu_share *g, uint32_t tgid, uint64_t now_ns)
+{
+	const struct source *s = find_source(g, tgid);
+
+	if (s)
+		attribution_lost(g->attribution, s->server, now_ns);
+}
+
+void gpu_share_lost_any(struct gpu_share *g, uint64_t now_ns)
+{
+	for (const struct source *s = g->sources; s; s = s->hh.next)
+		attribution_lost(g->attribution, s->server, now_ns);
+}
+
 void gpu_share_server_gone(struct gpu_share *g, uint32_t server)
 {
 	struct source *s, *next;
@@ -249,6 +276,29 @@ void gpu_share_tick(struct gpu_share *g, uint64_t now_ns)
 	DL_FOREACH_SAFE(g->oldest, h, next)
 	if (h->settled || now_ns >= h->since_ns + HOLD_NS)
 		release(g, h);
+}
+
+void gpu_share_publish(const struct gpu_share *g, struct registry *r)
+{
+	struct attribution_stats stats;
+
+	attribution_get_stats(g->attribution, &stats);
+
+	const struct {
+		const char *reason;
+		uint64_t count;
+	} rows[] = {
+		{ "share_late", stats.late },
+		{ "share_late_request", stats.late_requests },
+		{ "share_no_room", stats.refused + g->not_held },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *values[METRIC_LABELS_MAX] = { rows[i].reason };
+
+		if (rows[i].count)
+			registry_set(r, M_GPU_RECORDS_DISCARDED, 0, values, rows[i].count);
+	}
 }
 
 /* ------------------------------------------------------------------ life */

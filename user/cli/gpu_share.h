@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "gpu/activity.h"
+#include "metric/registry.h"
 #include "track/tracker.h"
 
 struct gpu_share;
@@ -32,6 +33,10 @@ void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool
 		       uint64_t now_ns);
 /* It has ended, or runs another program. */
 void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
+bool gpu_share_has_process(const struct gpu_share *g);
+/* Some work of this process, or of any, is not told: requests that ran until now have no known time. */
+void gpu_share_lost(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
+void gpu_share_lost_any(struct gpu_share *g, uint64_t now_ns);
 void gpu_share_server_gone(struct gpu_share *g, uint32_t server);
 /* As the tracker tells it. */
 void gpu_share_run(struct gpu_share *g, const struct request_run *run);
@@ -39,5 +44,7 @@ void gpu_share_run(struct gpu_share *g, const struct request_run *run);
 bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns);
 /* Often: settles what is old enough. */
 void gpu_share_tick(struct gpu_share *g, uint64_t now_ns);
+/* What could not be shared out, as reasons of tokscope_gpu_records_discarded_total. */
+void gpu_share_publish(const struct gpu_share *g, struct registry *r);
 
 #endif

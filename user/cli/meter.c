@@ -141,6 +141,13 @@ static void on_work(void *ctx, const struct activity_work *w)
 		m->ops->gpu_work(m->ctx, w);
 }
 
+static void on_lost(void *ctx, uint32_t tgid, uint64_t now_ns)
+{
+	struct meter *m = ctx;
+
+	gpu_share_lost(m->share, tgid, now_ns);
+}
+
 static void on_process_gone(void *ctx, uint32_t tgid)
 {
 	struct meter *m = ctx;
@@ -161,6 +168,8 @@ static void on_pulse(void *ctx, uint64_t now_ns)
 {
 	struct meter *m = ctx;
 
+	if (gpu_share_has_process(m->share) && cupti_metrics_lost(m->cupti))
+		gpu_share_lost_any(m->share, now_ns);
 	gpu_share_tick(m->share, now_ns);
 }
 
@@ -174,6 +183,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	nvml_metrics_update(m->nvml, now_ns);
 	cupti_metrics_update(m->cupti, !nvml_metrics_told(m->nvml), now_ns);
 	nvml_metrics_tell_info(m->nvml);
+	gpu_share_publish(m->share, m->registry);
 	probe_metrics_update(m->probes, &m->session);
 	if (m->ops->tick)
 		m->ops->tick(m->ctx, now_ns);
@@ -254,6 +264,7 @@ static int open_cupti(struct meter *m)
 						 .inventory = m->gpus,
 						 .names = m->ops->gpu_work,
 						 .work = on_work,
+						 .lost = on_lost,
 						 .ctx = m };
 
 	m->share = gpu_share_new(tell_record, m);

@@ -59,6 +59,20 @@ static void discard(struct activity *a, enum activity_discard reason)
 	a->discarded[reason]++;
 }
 
+static void lose(struct activity *a, const struct tks_header *h)
+{
+	if (a->config.lost)
+		a->config.lost(a->config.ctx, h->tgid, h->time_ns);
+}
+
+/* Of what is, or may have been, work. */
+static void discard_work(struct activity *a, const struct tks_header *h,
+			 enum activity_discard reason)
+{
+	discard(a, reason);
+	lose(a, h);
+}
+
 /* NULL: there is no room. */
 static struct gpu_use *use_of(struct activity *a, uint32_t tgid, uint32_t device, uint64_t now_ns)
 {
@@ -213,7 +227,7 @@ static void take_device(struct activity *a, const struct tks_cupti_activity *b, 
 		if (!is_work(r) || r->device != device || !has_good_times(&b->h, r))
 			continue;
 		if (!u) {
-			discard(a, DISCARD_NO_ROOM);
+			discard_work(a, &b->h, DISCARD_NO_ROOM);
 			continue;
 		}
 		count_work(a, &b->h, r, u);
@@ -241,7 +255,7 @@ static void take_others(struct activity *a, const struct tks_cupti_activity *b)
 		struct activity_work w = { .record = r, .tgid = b->h.tgid };
 
 		if (!r->kind || r->kind > TKS_CUPTI_OVERHEAD) {
-			discard(a, DISCARD_UNKNOWN_KIND);
+			discard_work(a, &b->h, DISCARD_UNKNOWN_KIND);
 			continue;
 		}
 		a->records[r->kind]++;
@@ -249,6 +263,8 @@ static void take_others(struct activity *a, const struct tks_cupti_activity *b)
 			continue;
 		if (!has_good_times(&b->h, r)) {
 			discard(a, DISCARD_INVALID_TIME);
+			if (is_work(r))
+				lose(a, &b->h);
 			continue;
 		}
 		if (r->kind != TKS_CUPTI_LAUNCH)
@@ -314,12 +330,16 @@ static bool take_status(struct activity *a, const struct tks_header *h)
 {
 	const struct tks_cupti_status_record *s = (const void *)h;
 	struct activity_owner o;
+	int lost;
 
 	if (h->size < sizeof(*s))
 		return false;
 	activity_owner_of(a, h->tgid, &o);
-	if (!activity_status_told(a->status, h->tgid, &s->status, &o))
+	lost = activity_status_told(a->status, h->tgid, &s->status, &o);
+	if (lost < 0)
 		discard(a, DISCARD_NO_ROOM);
+	if (lost)
+		lose(a, h);
 	return true;
 }
 
@@ -344,5 +364,5 @@ void activity_record(struct activity *a, const struct tks_header *h)
 		break;
 	}
 	if (!good)
-		discard(a, DISCARD_MALFORMED);
+		discard_work(a, h, DISCARD_MALFORMED);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/activity_status.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,10 @@ static const struct {
 	enum metric_id id;
 	const char *reason;
 	double unit;
+	bool work;
 } counts[] = {
-#define CUPTI_COUNT(field, id, reason, unit) \
-	{ offsetof(struct tks_cupti_status, field), M_##id, reason, unit },
+#define CUPTI_COUNT(field, id, reason, unit, work) \
+	{ offsetof(struct tks_cupti_status, field), M_##id, reason, unit, work },
 #include "gpu/activity_kinds.def"
 #undef CUPTI_COUNT
 };
@@ -96,11 +98,12 @@ static uint64_t count_of(const struct tks_cupti_status *s, size_t offset)
 	return *(const __u64 *)((const char *)s + offset);
 }
 
-/* A counter that is lower than it was belongs to another image of the process. */
-static void add_growth(struct activity_status *s, const struct tks_cupti_status *was,
+/* A counter that is lower than it was belongs to another image of the process. True: work was lost. */
+static bool add_growth(struct activity_status *s, const struct tks_cupti_status *was,
 		       const struct tks_cupti_status *now, const struct activity_owner *o)
 {
 	const char *values[METRIC_LABELS_MAX] = { 0 };
+	bool lost = false;
 
 	memcpy(values, o->labels, sizeof(o->labels));
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
@@ -112,20 +115,23 @@ static void add_growth(struct activity_status *s, const struct tks_cupti_status 
 		if (growth)
 			registry_add(s->registry, counts[i].id, o->id, values,
 				     growth * counts[i].unit);
+		lost |= growth && counts[i].work;
 	}
+	return lost;
 }
 
-bool activity_status_told(struct activity_status *s, uint32_t tgid,
-			  const struct tks_cupti_status *now, const struct activity_owner *o)
+int activity_status_told(struct activity_status *s, uint32_t tgid,
+			 const struct tks_cupti_status *now, const struct activity_owner *o)
 {
 	struct process *p = process_get(s, tgid);
+	bool lost;
 
 	if (!p)
-		return false;
-	add_growth(s, &p->status, now, o);
+		return -ENOSPC;
+	lost = add_growth(s, &p->status, now, o);
 	p->server = o->id;
 	p->status = *now;
-	return true;
+	return lost;
 }
 
 static void publish_server(struct activity_status *s, const struct activity_owner *o)

@@ -15,9 +15,12 @@ struct activity_status;
 struct activity_status *activity_status_new(struct registry *r); /* NULL: out of memory */
 void activity_status_free(struct activity_status *s);
 
-/* What the counters have grown by since the last time goes to the registry. False: there is no room for the process. */
-bool activity_status_told(struct activity_status *s, uint32_t tgid,
-			  const struct tks_cupti_status *now, const struct activity_owner *o);
+/*
+ * What the counters have grown by since the last time goes to the registry. Returns 1 where work was lost meanwhile, 0
+ * where none was, -ENOSPC: there is no room for the process.
+ */
+int activity_status_told(struct activity_status *s, uint32_t tgid,
+			 const struct tks_cupti_status *now, const struct activity_owner *o);
 void activity_status_process_gone(struct activity_status *s, uint32_t tgid,
 				  const struct activity_owner *o);
 /* The numbers of processes, by server and state. */

@@ -143,6 +143,14 @@ void attribution_uncovered(struct attribution *a, uint32_t group)
 		g->covered = false;
 }
 
+void attribution_lost(struct attribution *a, uint32_t group, uint64_t until_ns)
+{
+	struct group *g = find_group(a, group);
+
+	if (g)
+		group_lost(g, until_ns);
+}
+
 static struct request *find_request(const struct attribution *a, uint64_t id)
 {
 	struct request *r;
@@ -168,6 +176,13 @@ static int add_request(struct attribution *a, const struct request *like)
 	return -ENOMEM;
 }
 
+/* What was divided already was divided wrongly, whoever else ran then. */
+static void request_late(struct attribution *a, struct group *g)
+{
+	group_lost(g, a->watermark_ns);
+	a->stats.late_requests += g->covered;
+}
+
 int attribution_request_start(struct attribution *a, uint64_t request, uint32_t group,
 			      uint64_t start_ns, enum attribution_source source)
 {
@@ -182,7 +197,8 @@ int attribution_request_start(struct attribution *a, uint64_t request, uint32_t 
 		return -EEXIST;
 	err = add_request(a, &r);
 	a->stats.refused += err != 0;
-	a->stats.late_requests += !err && r.late;
+	if (!err && r.late)
+		request_late(a, r.group);
 	return err;
 }
 
@@ -197,7 +213,7 @@ void attribution_request_end(struct attribution *a, uint64_t request, uint64_t e
 	if (r->end_ns >= a->watermark_ns || r->late)
 		return;
 	r->late = true;
-	a->stats.late_requests++;
+	request_late(a, r->group);
 }
 
 static struct gpu_time *gpu_get(struct attribution *a, uint32_t id)

@@ -57,6 +57,8 @@ void attribution_free(struct attribution *a);
  */
 void attribution_covered(struct attribution *a, uint32_t group, uint64_t from_ns);
 void attribution_uncovered(struct attribution *a, uint32_t group);
+/* Some of the group's work before this time is not known: neither is the time of requests that began before. */
+void attribution_lost(struct attribution *a, uint32_t group, uint64_t until_ns);
 /* The server is gone: its requests have no known time, and are not told of any more. */
 void attribution_forget(struct attribution *a, uint32_t group);
 
@@ -80,8 +82,8 @@ struct attribution_stats {
 	uint64_t remainder_ns; /* of them, what did not */
 	uint64_t
 		late; /* intervals that came, or reached back, behind the watermark; not in busy_ns */
-	uint64_t late_requests;
-	uint64_t refused; /* requests and GPUs that there was no room for */
+	uint64_t late_requests; /* of covered groups: began or ended behind the watermark */
+	uint64_t refused;	/* requests and work that there was no room for */
 };
 void attribution_get_stats(const struct attribution *a, struct attribution_stats *stats);
 
