@@ -16,8 +16,6 @@
 #define START (100 * S)
 
 static const struct server server = { .id = 5, .engine = "vllm" };
-static struct gpu gpu = { .number = 1 };
-static const struct gpu_use use = { .gpu = &gpu };
 
 #define TOLD_MAX 8
 
@@ -49,12 +47,9 @@ static void begin(struct world *w)
 
 static void work(struct world *w, uint64_t from_ms, uint64_t to_ms)
 {
-	const struct tks_cupti_record record = { .kind = TKS_CUPTI_KERNEL,
-						 .start_ns = START + from_ms * MS,
-						 .end_ns = START + to_ms * MS };
+	struct interval i = { .start_ns = START + from_ms * MS, .end_ns = START + to_ms * MS };
 
-	gpu_share_work(w->share, server.id,
-		       &(struct activity_work){ .record = &record, .tgid = 1000, .use = &use });
+	gpu_share_busy(w->share, server.id, 1, &i, 1);
 }
 
 static void run(struct world *w, uint64_t id, uint64_t start_ms, uint64_t stop_ms)

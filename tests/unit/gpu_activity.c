@@ -10,10 +10,11 @@ struct world {
 	struct gpu_inventory *inventory;
 	struct activity *a;
 	struct gpu_proc proc;
-	uint64_t works;	 /* told to config.work */
-	char name[64];	 /* of the last of them that had one */
-	uint64_t losses; /* told to config.lost */
-	uint32_t loser;	 /* the last of them */
+	uint64_t works;		   /* told to config.work */
+	char name[64];		   /* of the last of them that had one */
+	uint64_t batches, busy_ns; /* told to config.busy */
+	uint64_t losses;	   /* told to config.lost */
+	uint32_t loser;		   /* the last of them */
 };
 
 /* Processes 10 to 19 are server 1, 20 to 29 server 2, others nobody's. */
@@ -35,6 +36,18 @@ static void work(void *ctx, const struct activity_work *w)
 		snprintf(s->name, sizeof(s->name), "%s", w->name);
 }
 
+/* May change the items: nobody else sees it. */
+static void busy(void *ctx, const struct gpu_use *u, struct interval *items, size_t count)
+{
+	struct world *s = ctx;
+
+	assert_non_null(u->gpu);
+	s->batches++;
+	for (size_t i = 0; i < count; i++)
+		s->busy_ns += items[i].end_ns - items[i].start_ns;
+	memset(items, 0, count * sizeof(*items));
+}
+
 static void lost(void *ctx, uint32_t tgid, uint64_t now_ns)
 {
 	struct world *s = ctx;
@@ -49,9 +62,12 @@ static int open_world(void **state)
 {
 	const struct registry_config rc = { 0 };
 	struct world *w = calloc(1, sizeof(*w));
-	struct activity_config c = {
-		.owner = owner, .work = work, .lost = lost, .ctx = w, .keep_names = true
-	};
+	struct activity_config c = { .owner = owner,
+				     .work = work,
+				     .busy = busy,
+				     .lost = lost,
+				     .ctx = w,
+				     .keep_names = true };
 
 	gpu_proc_open(&w->proc);
 	gpu_proc_list(&w->proc, "0000:01:00.0", "GPU UUID: \t " UUID_1 "\nDevice Minor: \t 3\n");
@@ -117,6 +133,8 @@ static void test_durations(void **state)
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "unnamed"), 1);
 	check_value(w->r, M_GPU_RECORDS_DISCARDED, LABELS("reason", "unknown_device"), -1);
 	assert_int_equal(w->works, 9);
+	assert_int_equal(w->batches, 1);
+	assert_int_equal(w->busy_ns, 2000 + 5000 + 1000 + 500 + 70000 + 1000 + 200 + 100 + 300);
 	assert_string_equal(w->name, "ampere_bf16_s16816gemm_bf16");
 
 	/* What was published once is not published again. */

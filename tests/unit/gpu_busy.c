@@ -136,6 +136,28 @@ static void test_bound(void **state)
 	busy_free(b);
 }
 
+#define MANY 65536
+
+/* What is known already costs no more than looking: with a copy of the union each, this would take minutes. */
+static void test_told_again(void **state)
+{
+	struct busy *b = busy_new();
+	struct told t = { 0 };
+
+	(void)state;
+	for (uint64_t i = 1; i <= MANY; i++)
+		assert_int_equal(
+			busy_add(b, &(struct interval){ 2 * i, 2 * i + 1, 0 }, 1, NULL, NULL), 0);
+	for (uint64_t again = 0; again < 8; again++)
+		for (uint64_t i = 1; i <= MANY; i++)
+			assert_int_equal(
+				busy_add(b, &(struct interval){ 2 * i, 2 * i + 1, 0 }, 1, tell, &t),
+				0);
+	assert_int_equal(t.ns, 0);
+	assert_int_equal(stats(b).intervals, MANY);
+	busy_free(b);
+}
+
 static void told_launch(void *ctx, const struct interval *i)
 {
 	uint64_t *launched = ctx;
@@ -302,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_horizon),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_told_again),
 		cmocka_unit_test(test_launched),
 		cmocka_unit_test(test_random_timelines),
 		cmocka_unit_test(test_launch_first),

@@ -36,6 +36,13 @@ static void on_work(void *ctx, const struct activity_work *w)
 	m->config.work(m->config.ctx, w);
 }
 
+static void on_busy(void *ctx, const struct gpu_use *u, struct interval *items, size_t count)
+{
+	const struct cupti_metrics *m = ctx;
+
+	m->config.busy(m->config.ctx, u, items, count);
+}
+
 static void on_lost(void *ctx, uint32_t tgid, uint64_t now_ns)
 {
 	const struct cupti_metrics *m = ctx;
@@ -49,6 +56,7 @@ struct cupti_metrics *cupti_metrics_new(struct registry *r,
 	struct cupti_metrics *m = calloc(1, sizeof(*m));
 	const struct activity_config ac = { .owner = on_owner,
 					    .work = config->work ? on_work : NULL,
+					    .busy = config->busy ? on_busy : NULL,
 					    .lost = config->lost ? on_lost : NULL,
 					    .ctx = m,
 					    .inventory = config->inventory,

@@ -13,9 +13,9 @@ struct cupti_metrics_config {
 	const struct session *session; /* its discovery knows the owners */
 	struct gpu_inventory *inventory;
 	bool names; /* of kernels are wanted by `work` */
-	/* NULL: nobody wants to know. */
+	/* As of struct activity_config. */
 	void (*work)(void *ctx, const struct activity_work *w);
-	/* As activity_config.lost. */
+	void (*busy)(void *ctx, const struct gpu_use *u, struct interval *items, size_t count);
 	void (*lost)(void *ctx, uint32_t tgid, uint64_t now_ns);
 	void *ctx;
 };

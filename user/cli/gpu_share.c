@@ -248,12 +248,11 @@ void gpu_share_server_gone(struct gpu_share *g, uint32_t server)
 
 /* ------------------------------------------------------------------ work and requests */
 
-void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_work *w)
+void gpu_share_busy(struct gpu_share *g, uint32_t server, uint32_t gpu, struct interval *items,
+		    size_t count)
 {
-	struct interval i = { .start_ns = w->record->start_ns, .end_ns = w->record->end_ns };
-
-	if (server && w->use && i.start_ns < i.end_ns)
-		attribution_busy(g->attribution, w->use->gpu->number, server, &i, 1);
+	if (server)
+		attribution_busy(g->attribution, gpu, server, items, count);
 }
 
 void gpu_share_run(struct gpu_share *g, const struct request_run *run)

@@ -7,9 +7,10 @@
 #define CLI_GPU_SHARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "gpu/activity.h"
+#include "gpu/busy.h"
 #include "metric/registry.h"
 #include "track/tracker.h"
 
@@ -23,8 +24,9 @@ void gpu_share_end(struct gpu_share *g);
 /* After that. NULL is fine. */
 void gpu_share_free(struct gpu_share *g);
 
-/* A kernel, graph, copy or fill of one of the server's processes; launches are ignored. */
-void gpu_share_work(struct gpu_share *g, uint32_t server, const struct activity_work *w);
+/* Work of one of the server's processes (0: of nobody's), on the GPU of this number; items as busy_add() takes them. */
+void gpu_share_busy(struct gpu_share *g, uint32_t server, uint32_t gpu, struct interval *items,
+		    size_t count);
 /*
  * The library in this process tells all work from now on, or none any more. Each change of who tells begins anew: requests
  * that ran then have no known time.

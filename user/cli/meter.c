@@ -135,10 +135,14 @@ static void on_work(void *ctx, const struct activity_work *w)
 {
 	struct meter *m = ctx;
 
-	if (w->use)
-		gpu_share_work(m->share, w->use->server, w);
-	if (m->ops->gpu_work)
-		m->ops->gpu_work(m->ctx, w);
+	m->ops->gpu_work(m->ctx, w);
+}
+
+static void on_busy(void *ctx, const struct gpu_use *u, struct interval *items, size_t count)
+{
+	struct meter *m = ctx;
+
+	gpu_share_busy(m->share, u->server, u->gpu->number, items, count);
 }
 
 static void on_lost(void *ctx, uint32_t tgid, uint64_t now_ns)
@@ -263,7 +267,8 @@ static int open_cupti(struct meter *m)
 	const struct cupti_metrics_config cc = { .session = &m->session,
 						 .inventory = m->gpus,
 						 .names = m->ops->gpu_work,
-						 .work = on_work,
+						 .work = m->ops->gpu_work ? on_work : NULL,
+						 .busy = on_busy,
 						 .lost = on_lost,
 						 .ctx = m };
 

@@ -184,18 +184,25 @@ static void on_fresh(void *ctx, const struct interval *i)
 	g->busy_ns += i->end_ns - i->start_ns;
 }
 
-static void add_busy(struct activity *a, struct gpu_use *u, struct interval *items, size_t count,
-		     uint64_t now_ns)
+static int add_copy(struct busy *b, const struct interval *items, size_t count, busy_fn fresh,
+		    void *ctx)
 {
 	struct interval copy[TKS_CUPTI_BATCH];
+
+	memcpy(copy, items, count * sizeof(*items));
+	return busy_add(b, copy, count, fresh, ctx);
+}
+
+static void add_busy(struct activity *a, struct gpu_use *u, const struct interval *items,
+		     size_t count, uint64_t now_ns)
+{
 	struct busy_stats stats;
 
 	busy_get_stats(u->gpu->busy, &stats);
 	if (!stats.horizon_ns && now_ns > HISTORY_NS)
 		busy_forget(u->gpu->busy, now_ns - HISTORY_NS, NULL, NULL);
-	memcpy(copy, items, count * sizeof(*items));
-	if (busy_add(u->gpu->busy, items, count, on_fresh, u->gpu) ||
-	    busy_add(u->busy, copy, count, NULL, NULL))
+	if (add_copy(u->gpu->busy, items, count, on_fresh, u->gpu) ||
+	    add_copy(u->busy, items, count, NULL, NULL))
 		discard(a, DISCARD_NO_ROOM);
 	busy_bound(u->gpu->busy, INTERVALS_MAX, NULL, NULL);
 	busy_bound(u->busy, INTERVALS_MAX, activity_settled, u);
@@ -235,8 +242,11 @@ static void take_device(struct activity *a, const struct tks_cupti_activity *b, 
 			(struct interval){ r->start_ns, r->end_ns, join_launch(a, &b->h, r, u) };
 		count += r->start_ns < r->end_ns;
 	}
-	if (count)
-		add_busy(a, u, items, count, b->h.time_ns);
+	if (!count)
+		return;
+	add_busy(a, u, items, count, b->h.time_ns);
+	if (a->config.busy)
+		a->config.busy(a->config.ctx, u, items, count);
 }
 
 static bool is_first_of_device(const struct tks_cupti_activity *b, uint32_t at)

@@ -32,6 +32,8 @@ struct activity_config {
 	activity_owner_fn owner;
 	/* NULL: nobody wants to know. Kernels, graphs, copies, fills and launches. */
 	void (*work)(void *ctx, const struct activity_work *w);
+	/* NULL: nobody wants to know. What a batch tells of one GPU, at once; the items may be changed. */
+	void (*busy)(void *ctx, const struct gpu_use *u, struct interval *items, size_t count);
 	/* NULL: nobody wants to know. Work of this process that ended before now_ns will not be told. */
 	void (*lost)(void *ctx, uint32_t tgid, uint64_t now_ns);
 	void *ctx;

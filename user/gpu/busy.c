@@ -125,28 +125,48 @@ static void tell_fresh(const struct busy *b, size_t *old, const struct interval 
 		fresh(ctx, &piece);
 }
 
-static void append(struct busy *b, const struct interval *in)
+/* Is all of it in the union? */
+static bool has(const struct busy *b, const struct interval *i)
 {
-	struct interval *last = b->count ? &b->items[b->count - 1] : NULL;
+	size_t at = find(b, i->start_ns);
+
+	return at < b->count && b->items[at].start_ns <= i->start_ns &&
+	       b->items[at].end_ns >= i->end_ns;
+}
+
+static bool has_all(const struct busy *b, const struct interval *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!has(b, &items[i]))
+			return false;
+	return true;
+}
+
+static void append(struct interval *to, size_t *count, const struct interval *in)
+{
+	struct interval *last = *count ? &to[*count - 1] : NULL;
 
 	if (!last || last->end_ns < in->start_ns)
-		b->items[b->count++] = *in;
+		to[(*count)++] = *in;
 	else if (last->end_ns < in->end_ns)
 		last->end_ns = in->end_ns;
 }
 
-/* Only the intervals from the first that the new ones may touch are moved. */
+/* Only intervals between the first and the last that the new ones may touch are merged; those behind are moved at once. */
 static void merge(struct busy *b, size_t at, const struct interval *items, size_t count)
 {
-	size_t tail = b->count - at, o = 0, n = 0;
+	size_t end = find(b, items[count - 1].end_ns), o = at, n = 0, merged = 0;
 
-	memcpy(b->spare, b->items + at, tail * sizeof(*b->spare));
-	b->count = at;
-	while (o < tail || n < count) {
-		bool old = n == count || (o < tail && b->spare[o].start_ns <= items[n].start_ns);
+	if (end < b->count && b->items[end].start_ns <= items[count - 1].end_ns)
+		end++;
+	while (o < end || n < count) {
+		bool old = n == count || (o < end && b->items[o].start_ns <= items[n].start_ns);
 
-		append(b, old ? &b->spare[o++] : &items[n++]);
+		append(b->spare, &merged, old ? &b->items[o++] : &items[n++]);
 	}
+	memmove(b->items + at + merged, b->items + end, (b->count - end) * sizeof(*b->items));
+	memcpy(b->items + at, b->spare, merged * sizeof(*b->items));
+	b->count = b->count - (end - at) + merged;
 }
 
 int busy_add(struct busy *b, struct interval *items, size_t count, busy_fn fresh, void *ctx)
@@ -156,7 +176,7 @@ int busy_add(struct busy *b, struct interval *items, size_t count, busy_fn fresh
 	if (reserve(b, b->count + count))
 		return -ENOMEM;
 	count = tidy(b, items, count);
-	if (!count)
+	if (has_all(b, items, count))
 		return 0;
 	at = old = find(b, items[0].start_ns);
 	for (size_t i = 0; fresh && i < count; i++)
