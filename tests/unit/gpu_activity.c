@@ -467,6 +467,16 @@ static void test_lost_work(void **state)
 	assert_int_equal(w->losses, 4);
 }
 
+static uint64_t intervals_of_gpu(const struct world *w)
+{
+	const struct gpu *g = devices_next_gpu(activity_devices(w->a), NULL);
+	struct busy_stats stats;
+
+	assert_non_null(g);
+	busy_get_stats(g->busy, &stats);
+	return stats.intervals;
+}
+
 static void test_process_gone(void **state)
 {
 	struct world *w = *state;
@@ -480,6 +490,9 @@ static void test_process_gone(void **state)
 	assert_null(devices_next_use(activity_devices(w->a), NULL));
 	activity_tick(w->a, NOW);
 	check_value(w->r, M_GPU_BUSY, LABELS("gpu", "0"), 100 / 1e9);
+	assert_int_equal(intervals_of_gpu(w), 1);
+	activity_tick(w->a, NOW + 20000 * MS);
+	assert_int_equal(intervals_of_gpu(w), 0);
 
 	/* The next process of that number has neither names nor devices. */
 	TELL(w->a, 10, { .kind = TKS_CUPTI_KERNEL, .name = 1, SPAN(0, 100) });

@@ -242,6 +242,25 @@ static void test_bounds(void **state)
 	attribution_free(a);
 }
 
+/* What a server does costs nothing on the GPUs of others, however busy those are. */
+static void test_cost_is_ones_own(void **state)
+{
+	struct told t;
+	struct attribution *a = open_attribution(&t);
+
+	(void)state;
+	attribution_covered(a, 1, 0);
+	run(a, 0, 1, 5, 500);
+	for (uint64_t i = 0; i < 50; i++)
+		busy(a, 0, 1, 10 + 2 * i, 11 + 2 * i);
+	for (uint32_t gpu = 1; gpu <= 100; gpu++)
+		busy(a, gpu, 2, 1, 1000);
+	attribution_settle(a, 2000);
+	assert_int_equal(ns_of(&t, 0), 50);
+	assert_true(stats(a).divisions <= 2 * (50 + 100)); /* where work begins and ends */
+	attribution_free(a);
+}
+
 /* ------------------------------------------------------------------ random timelines */
 
 #define SLOTS	  400
@@ -403,13 +422,10 @@ static void test_random_indivisible(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shared_time),
-		cmocka_unit_test(test_indivisible),
-		cmocka_unit_test(test_two_workers),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_random_divisible),
-		cmocka_unit_test(test_random_indivisible),
+		cmocka_unit_test(test_shared_time),	 cmocka_unit_test(test_indivisible),
+		cmocka_unit_test(test_two_workers),	 cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_bounds),		 cmocka_unit_test(test_cost_is_ones_own),
+		cmocka_unit_test(test_random_divisible), cmocka_unit_test(test_random_indivisible),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

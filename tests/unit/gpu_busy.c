@@ -155,6 +155,14 @@ static void test_told_again(void **state)
 				0);
 	assert_int_equal(t.ns, 0);
 	assert_int_equal(stats(b).intervals, MANY);
+
+	/* Memory is given back once all is forgotten, and had again. */
+	assert_true(stats(b).room >= MANY);
+	busy_forget(b, 2 * MANY, NULL, NULL);
+	assert_true(stats(b).room >= MANY);
+	busy_forget(b, 2 * MANY + 1, NULL, NULL);
+	assert_int_equal(stats(b).room, 0);
+	add(b, "1000000-1000001", "1000000-1000001 ");
 	busy_free(b);
 }
 

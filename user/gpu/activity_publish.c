@@ -186,12 +186,16 @@ static void settle(struct activity *a, uint64_t now_ns)
 	uint64_t settled = now_ns > SETTLE_NS ? now_ns - SETTLE_NS : 0;
 	uint64_t history = now_ns > HISTORY_NS ? now_ns - HISTORY_NS : 0;
 	struct gpu_use *u = NULL;
+	struct gpu *g = NULL;
 
 	launches_expire(a->launches, history);
 	while ((u = devices_next_use(a->devices, u))) {
 		busy_forget(u->busy, settled, activity_settled, u);
 		busy_forget(u->gpu->busy, history, NULL, NULL);
 	}
+	/* Those that no process uses any more, too. */
+	while ((g = devices_next_gpu(a->devices, g)))
+		busy_forget(g->busy, history, NULL, NULL);
 }
 
 void activity_tick(struct activity *a, uint64_t now_ns)

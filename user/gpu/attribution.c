@@ -38,12 +38,25 @@ void request_free(struct attribution *a, struct request *r)
 	free(r);
 }
 
-static void share_free(struct attribution *a, struct gpu_time *g, struct share *s)
+/* One that no group works on is forgotten; what its last division has left stays in the remainder. */
+static void gpu_put(struct attribution *a, struct gpu_time *g)
 {
-	LL_DELETE(g->shares, s);
+	if (g->shares)
+		return;
+	HASH_DEL(a->gpus, g);
+	free(g);
+}
+
+static void share_free(struct attribution *a, struct share *s)
+{
+	struct gpu_time *g = s->gpu;
+
+	LL_DELETE2(g->shares, s, of_gpu);
+	LL_DELETE2(s->group->shares, s, of_group);
 	a->shares--;
 	busy_free(s->busy);
 	free(s);
+	gpu_put(a, g);
 }
 
 static struct group *find_group(const struct attribution *a, uint32_t id)
@@ -54,36 +67,18 @@ static struct group *find_group(const struct attribution *a, uint32_t id)
 	return g;
 }
 
-static void forget_shares(struct attribution *a, struct gpu_time *g, const struct group *group)
-{
-	struct share *s, *next;
-
-	for (s = g->shares; s; s = next) {
-		next = s->next;
-		if (s->group == group)
-			share_free(a, g, s);
-	}
-}
-
-/* A GPU that no group works on is forgotten, too; what its last division has left stays in the remainder. */
 void attribution_forget(struct attribution *a, uint32_t id)
 {
 	struct group *group = find_group(a, id);
-	struct request *r, *next_request;
-	struct gpu_time *g, *next_gpu;
+	struct request *r, *next;
 
 	if (!group)
 		return;
-	HASH_ITER(hh, a->requests, r, next_request)
+	HASH_ITER(hh, a->requests, r, next)
 		if (r->group == group)
 			request_free(a, r);
-	HASH_ITER(hh, a->gpus, g, next_gpu) {
-		forget_shares(a, g, group);
-		if (g->shares)
-			continue;
-		HASH_DEL(a->gpus, g);
-		free(g);
-	}
+	while (group->shares)
+		share_free(a, group->shares);
 	HASH_DEL(a->groups, group);
 	free(group);
 }
@@ -234,17 +229,10 @@ static struct gpu_time *gpu_get(struct attribution *a, uint32_t id)
 	return NULL;
 }
 
-static struct share *share_get(struct attribution *a, uint32_t gpu, struct group *group)
+static struct share *share_new(struct attribution *a, struct gpu_time *g, struct group *group)
 {
-	struct gpu_time *g = group ? gpu_get(a, gpu) : NULL;
-	struct share *s = NULL;
+	struct share *s = a->shares < SHARES_MAX ? calloc(1, sizeof(*s)) : NULL;
 
-	if (!g)
-		return NULL;
-	LL_SEARCH_SCALAR(g->shares, s, group, group);
-	if (s || a->shares >= SHARES_MAX)
-		return s;
-	s = calloc(1, sizeof(*s));
 	if (s)
 		s->busy = busy_new();
 	if (!s || !s->busy) {
@@ -252,9 +240,26 @@ static struct share *share_get(struct attribution *a, uint32_t gpu, struct group
 		return NULL;
 	}
 	s->group = group;
+	s->gpu = g;
 	busy_forget(s->busy, a->watermark_ns, NULL, NULL);
-	LL_PREPEND(g->shares, s);
+	LL_PREPEND2(g->shares, s, of_gpu);
+	LL_PREPEND2(group->shares, s, of_group);
 	a->shares++;
+	return s;
+}
+
+static struct share *share_get(struct attribution *a, uint32_t gpu, struct group *group)
+{
+	struct gpu_time *g = group ? gpu_get(a, gpu) : NULL;
+	struct share *s = NULL;
+
+	if (!g)
+		return NULL;
+	LL_SEARCH_SCALAR2(g->shares, s, group, group, of_gpu);
+	if (!s)
+		s = share_new(a, g, group);
+	if (!s)
+		gpu_put(a, g);
 	return s;
 }
 

@@ -84,6 +84,7 @@ struct attribution_stats {
 		late; /* intervals that came, or reached back, behind the watermark; not in busy_ns */
 	uint64_t late_requests; /* of covered groups: began or ended behind the watermark */
 	uint64_t refused;	/* requests and work that there was no room for */
+	uint64_t divisions;	/* of a GPU's time, for a change of who ran on it */
 };
 void attribution_get_stats(const struct attribution *a, struct attribution_stats *stats);
 

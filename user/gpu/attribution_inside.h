@@ -19,6 +19,7 @@ struct group {
 	uint64_t running;
 	bool covered;
 	uint64_t covered_ns; /* since when */
+	struct share *shares;
 	UT_hash_handle hh;
 };
 
@@ -35,13 +36,15 @@ struct request {
 /* The work of one group on one GPU. */
 struct share {
 	struct group *group;
+	struct gpu_time *gpu;
 	struct busy *busy;
-	bool active; /* at the time that the sweep has reached */
-	struct share *next;
+	bool active;			 /* at the time that the sweep has reached */
+	struct share *of_gpu, *of_group; /* the next ones */
 };
 
 struct gpu_time {
 	uint32_t id;
+	uint64_t at_ns;	   /* its time before is divided */
 	uint64_t carry_ns; /* left of divisions: less than there were requests */
 	struct share *shares;
 	UT_hash_handle hh;

@@ -11,7 +11,7 @@ static int reserve_events(struct attribution *a)
 	void *events;
 
 	for (struct gpu_time *g = a->gpus; g; g = g->hh.next) {
-		for (s = g->shares; s; s = s->next) {
+		for (s = g->shares; s; s = s->of_gpu) {
 			struct busy_stats stats;
 
 			busy_get_stats(s->busy, &stats);
@@ -65,7 +65,7 @@ static void collect_events(struct attribution *a, uint64_t watermark_ns)
 
 	a->event_count = 0;
 	for (struct gpu_time *g = a->gpus; g; g = g->hh.next)
-		for (c.share = g->shares; c.share; c.share = c.share->next)
+		for (c.share = g->shares; c.share; c.share = c.share->of_gpu)
 			busy_forget(c.share->busy, watermark_ns, on_interval, &c);
 	for (struct request *r = a->requests; r; r = r->hh.next) {
 		if (!r->running && r->start_ns <= watermark_ns)
@@ -84,7 +84,8 @@ static void divide(struct attribution *a, struct gpu_time *g, uint64_t ns)
 	bool busy = false;
 	struct share *s;
 
-	for (s = g->shares; s; s = s->next) {
+	a->stats.divisions++;
+	for (s = g->shares; s; s = s->of_gpu) {
 		busy |= s->active;
 		running += s->active ? s->group->running : 0;
 	}
@@ -96,9 +97,30 @@ static void divide(struct attribution *a, struct gpu_time *g, uint64_t ns)
 	each = (ns + g->carry_ns) / running;
 	g->carry_ns = (ns + g->carry_ns) % running;
 	a->stats.requests_ns += each * running;
-	for (s = g->shares; s; s = s->next)
+	for (s = g->shares; s; s = s->of_gpu)
 		if (s->active)
 			s->group->sum_ns += each;
+}
+
+/* Until ns nothing has changed since the last time. */
+static void advance(struct attribution *a, struct gpu_time *g, uint64_t ns)
+{
+	if (ns == g->at_ns)
+		return;
+	divide(a, g, ns - g->at_ns);
+	g->at_ns = ns;
+}
+
+/* Only GPUs whose division the event changes: what one server does costs nothing on the GPUs of others. */
+static void advance_concerned(struct attribution *a, const struct event *e)
+{
+	if (e->moment == WORK_STARTS || e->moment == WORK_ENDS) {
+		advance(a, e->share->gpu, e->ns);
+		return;
+	}
+	for (struct share *s = e->request->group->shares; s; s = s->of_group)
+		if (s->active)
+			advance(a, s->gpu, e->ns);
 }
 
 static void apply(const struct event *e)
@@ -127,10 +149,7 @@ static void apply(const struct event *e)
 static void sweep(struct attribution *a)
 {
 	for (size_t i = 0; i < a->event_count; i++) {
-		uint64_t ns = i ? a->events[i].ns - a->events[i - 1].ns : 0;
-
-		for (struct gpu_time *g = ns ? a->gpus : NULL; g; g = g->hh.next)
-			divide(a, g, ns);
+		advance_concerned(a, &a->events[i]);
 		apply(&a->events[i]);
 	}
 }

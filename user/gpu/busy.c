@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CAPACITY_MIN 256
+
 /* Disjoint, ascending, not touching each other. */
 struct busy {
 	struct interval *items;
@@ -30,7 +32,7 @@ void busy_free(struct busy *b)
 
 static int reserve(struct busy *b, size_t count)
 {
-	size_t capacity = b->capacity ?: 256;
+	size_t capacity = b->capacity ?: CAPACITY_MIN;
 	void *items, *spare;
 
 	while (capacity < count)
@@ -196,6 +198,17 @@ void busy_launched(struct busy *b, uint64_t start_ns, uint64_t launched_ns)
 
 /* ------------------------------------------------------------------ forgetting */
 
+/* One burst is not paid for as long as the GPU is known. */
+static void give_back(struct busy *b)
+{
+	if (b->capacity <= CAPACITY_MIN)
+		return;
+	free(b->items);
+	free(b->spare);
+	b->items = b->spare = NULL;
+	b->capacity = 0;
+}
+
 void busy_forget(struct busy *b, uint64_t horizon_ns, busy_fn forgotten, void *ctx)
 {
 	size_t n = 0;
@@ -219,7 +232,10 @@ void busy_forget(struct busy *b, uint64_t horizon_ns, busy_fn forgotten, void *c
 	if (!n)
 		return;
 	b->count -= n;
-	memmove(b->items, b->items + n, b->count * sizeof(*b->items));
+	if (!b->count)
+		give_back(b);
+	else
+		memmove(b->items, b->items + n, b->count * sizeof(*b->items));
 }
 
 void busy_bound(struct busy *b, size_t max, busy_fn forgotten, void *ctx)
@@ -232,4 +248,5 @@ void busy_get_stats(const struct busy *b, struct busy_stats *stats)
 {
 	*stats = b->stats;
 	stats->intervals = b->count;
+	stats->room = b->capacity;
 }
