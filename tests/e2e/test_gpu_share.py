@@ -3,6 +3,7 @@
 """The GPU time of each request, from a server whose GPU and CUPTI are FAKES (tests/cupti), through the real library, real
 uprobes and the agent."""
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +28,10 @@ class GpuServer(h.Server):
         self.process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "gpu_server.py"), str(port), FAKES, *workers],
                                         stdout=subprocess.PIPE, env=env)
         h.wait_for(self._accepts, "the server to listen", 30)
+
+    def workers(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as f:
+            return [int(pid) for pid in f.read().split()]
 
     def busy_s(self):
         """GPU seconds of the next answer, as the server knows them."""
@@ -85,6 +90,16 @@ def test_workers_with_a_gpu_each():
         busy = scrape.series("tokscope_gpu_busy_seconds_total")
         equal(len({labels["hw_id"] for labels, _ in busy}), 2, busy)
         assert abs(sum(seconds for _, seconds in busy) - sum(truth)) < 1e-6, (busy, truth)
+
+
+def test_a_worker_that_executes_another_image_while_a_request_runs():
+    with GpuServer("0", "1") as server, h.Agent("--port", str(server.port)) as agent:
+        agent.wait_server(server.port)
+        wait_active(agent, 2)
+        os.kill(server.workers()[0], signal.SIGHUP)
+        h.exchange(server, h.chat(4))
+        record = agent.wait_records(1)[0]
+        equal((record["gpu_s"], record["gpu_source"]), (None, None), "what the new image does is not told")
 
 
 def test_without_the_library_nothing_is_made_up():
