@@ -35,6 +35,7 @@ void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool
 		       uint64_t now_ns);
 /* It has ended, or runs another program. */
 void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
+/* Is there any that has the library? */
 bool gpu_share_has_process(const struct gpu_share *g);
 /* Some work of this process, or of any, is not told: requests that ran until now have no known time. */
 void gpu_share_lost(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);

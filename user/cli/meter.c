@@ -172,6 +172,7 @@ static void on_pulse(void *ctx, uint64_t now_ns)
 {
 	struct meter *m = ctx;
 
+	/* Before anything of the time in which it was lost is settled. */
 	if (gpu_share_has_process(m->share) && cupti_metrics_lost(m->cupti))
 		gpu_share_lost_any(m->share, now_ns);
 	gpu_share_tick(m->share, now_ns);

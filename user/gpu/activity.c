@@ -59,6 +59,7 @@ static void discard(struct activity *a, enum activity_discard reason)
 	a->discarded[reason]++;
 }
 
+/* Of what the process has done, something will never be known. */
 static void lose(struct activity *a, const struct tks_header *h)
 {
 	if (a->config.lost)
