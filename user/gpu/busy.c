@@ -169,6 +169,7 @@ static void merge(struct busy *b, size_t at, const struct interval *items, size_
 	memmove(b->items + at + merged, b->items + end, (b->count - end) * sizeof(*b->items));
 	memcpy(b->items + at, b->spare, merged * sizeof(*b->items));
 	b->count = b->count - (end - at) + merged;
+	b->stats.merged += merged;
 }
 
 int busy_add(struct busy *b, struct interval *items, size_t count, busy_fn fresh, void *ctx)

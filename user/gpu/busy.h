@@ -42,8 +42,9 @@ void busy_forget(struct busy *b, uint64_t horizon_ns, busy_fn forgotten, void *c
 void busy_bound(struct busy *b, size_t max, busy_fn forgotten, void *ctx);
 
 struct busy_stats {
-	uint64_t intervals;  /* kept now, disjoint */
-	uint64_t room;	     /* intervals that there is memory for; given back when none is kept */
+	uint64_t intervals; /* kept now, disjoint */
+	uint64_t room;	    /* intervals that there is memory for; given back when none is kept */
+	uint64_t merged; /* times that an interval was joined with new ones: the cost of adding */
 	uint64_t horizon_ns; /* nothing before it is kept */
 	uint64_t late;	     /* intervals that were cut at the horizon, or lay before it */
 	uint64_t late_ns;    /* what was cut off */
