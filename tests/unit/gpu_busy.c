@@ -307,7 +307,7 @@ static void test_work_first(void **state)
 
 static void test_given_up(void **state)
 {
-	struct launches *l = launches_new(3);
+	struct launches *l = launches_new(12);
 	struct launch pair;
 
 	(void)state;
@@ -319,14 +319,15 @@ static void test_given_up(void **state)
 	assert_int_equal(launch_stats(l).unmatched_calls, 1);
 	assert_int_equal(launch_stats(l).unmatched_works, 0);
 	launches_call(l, 1, 4, 100, 800, &pair);
-	launches_call(l, 2, 5, 100, 800, &pair); /* no room: the oldest goes */
+	launches_call(l, 2, 5, 100, 800, &pair);
+	launches_call(l, 1, 6, 100, 800, &pair); /* it has a quarter already: its oldest goes */
 	assert_int_equal(launch_stats(l).unmatched_works, 1);
-	assert_int_equal(launch_stats(l).waiting, 3);
+	assert_int_equal(launch_stats(l).waiting, 4);
 	launches_process_gone(l, 1);
-	assert_int_equal(launch_stats(l).unmatched_calls, 2);
+	assert_int_equal(launch_stats(l).unmatched_calls, 3);
 	assert_int_equal(launch_stats(l).waiting, 1);
 	launches_expire(l, UINT64_MAX);
-	assert_int_equal(launch_stats(l).unmatched_calls, 3);
+	assert_int_equal(launch_stats(l).unmatched_calls, 4);
 	assert_int_equal(launch_stats(l).unmatched_works, 1);
 	launches_free(l);
 }
