@@ -107,8 +107,16 @@ int uprobe_multi_pid(void *ctx)
 	return 0;
 }
 
-SEC("?uprobe")
+SEC("?uprobe.multi")
 int uretprobe(void *ctx)
+{
+	__sync_fetch_and_add(&probe_hits, 1);
+	return 0;
+}
+
+/* Where there is no uprobe_multi. */
+SEC("?uprobe")
+int uretprobe_2(void *ctx)
 {
 	__sync_fetch_and_add(&probe_hits, 1);
 	return 0;

@@ -28,10 +28,10 @@ static bool try(void (*function)(void), struct feature *out)
 	assert_non_null(skel);
 	bpf_map__set_autocreate(skel->maps.feature_ring, false);
 	bpf_object__for_each_program(p, skel->obj)
-		bpf_program__set_autoload(p, p == skel->progs.uretprobe);
+		bpf_program__set_autoload(p, p == skel->progs.uretprobe ||
+						     p == skel->progs.uretprobe_2);
 	assert_int_equal(features_bpf__load(skel), 0);
-	safe = return_probe_try(skel->progs.uretprobe, function,
-				probe_offset((const void *)function), &skel->bss->probe_hits, out);
+	safe = return_probe_try(skel, function, probe_offset((const void *)function), out);
 	features_bpf__destroy(skel);
 	return safe;
 }

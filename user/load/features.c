@@ -177,8 +177,7 @@ static bool try_attach(const struct features_bpf *skel, const struct row *row, s
 {
 	if (row->try != TRY_URETPROBE)
 		return try_links(skel, row, out);
-	return return_probe_try(skel->progs.uretprobe, probe_target, probe_target_offset(),
-				&skel->bss->probe_hits, out);
+	return return_probe_try(skel, probe_target, probe_target_offset(), out);
 }
 
 /* Loads the programs of one feature and no others, with the maps that it needs. */

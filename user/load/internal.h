@@ -10,6 +10,8 @@
 #include "load/loader.h"
 #include "tokscope.skel.h"
 
+struct features_bpf;
+
 enum {
 	FAILURE_KINDS = 0
 #define TKS_FAILURE(name, stage, lost, help) +1
@@ -107,10 +109,10 @@ bool feature_available(const char *name);
 
 /*
  * return_probe.c. Does a probe on the return of that function of ours, at that offset of this program, leave a process with a
- * seccomp filter alive, and does it count in *hits? Else false, and why in out->detail.
+ * seccomp filter alive, and does it count? Else false, and why in out->detail. skel has the programs `uretprobe` loaded.
  */
-bool return_probe_try(const struct bpf_program *p, void (*target)(void), size_t offset,
-		      const volatile __u64 *hits, struct feature *out);
+bool return_probe_try(const struct features_bpf *skel, void (*target)(void), size_t offset,
+		      struct feature *out);
 
 /* Attaches all that is loaded, of backend l->backend. backend_detach undoes what the skeleton does not know of. */
 int backend_attach(struct loader *l);

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "features.skel.h"
 #include "load/internal.h"
 
 /* uretprobe, in arch/x86/entry/syscalls/syscall_64.tbl; other architectures have no such call. */
@@ -61,17 +62,24 @@ static void child(int go, void (*target)(void))
 	_exit(0);
 }
 
-static struct bpf_link *attach(const struct bpf_program *p, pid_t pid, size_t offset)
+/* A perf event takes CAP_SYS_ADMIN since Linux 6.16, uprobe_multi does not. */
+static struct bpf_link *attach(const struct features_bpf *skel, pid_t pid, size_t offset)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = true);
+	const unsigned long at = offset;
+	LIBBPF_OPTS(bpf_uprobe_multi_opts, multi, .offsets = &at, .cnt = 1, .retprobe = true);
+	LIBBPF_OPTS(bpf_uprobe_opts, single, .retprobe = true);
+	struct bpf_link *link = bpf_program__attach_uprobe_multi(skel->progs.uretprobe, pid,
+								 "/proc/self/exe", NULL, &multi);
 
-	return bpf_program__attach_uprobe_opts(p, pid, "/proc/self/exe", offset, &opts);
+	return link
+		       ?: bpf_program__attach_uprobe_opts(skel->progs.uretprobe_2, pid,
+							  "/proc/self/exe", offset, &single);
 }
 
 /* The exit status of the child, after it has called the function with a probe on its return. Negative errno: it has not. */
-static int call_probed(const struct bpf_program *p, pid_t pid, int go, size_t offset)
+static int call_probed(const struct features_bpf *skel, pid_t pid, int go, size_t offset)
 {
-	struct bpf_link *link = attach(p, pid, offset);
+	struct bpf_link *link = attach(skel, pid, offset);
 	int err = link ? 0 : -errno, status = 0;
 
 	if (link && write(go, "", 1) != 1)
@@ -83,7 +91,7 @@ static int call_probed(const struct bpf_program *p, pid_t pid, int go, size_t of
 	return err ?: WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static int try(const struct bpf_program *p, void (*target)(void), size_t offset)
+static int try(const struct features_bpf *skel, void (*target)(void), size_t offset)
 {
 	int go[2];
 	pid_t pid;
@@ -97,15 +105,15 @@ static int try(const struct bpf_program *p, void (*target)(void), size_t offset)
 	}
 	close(go[0]);
 	if (pid > 0)
-		return call_probed(p, pid, go[1], offset);
+		return call_probed(skel, pid, go[1], offset);
 	close(go[1]);
 	return -errno;
 }
 
-bool return_probe_try(const struct bpf_program *p, void (*target)(void), size_t offset,
-		      const volatile __u64 *hits, struct feature *out)
+bool return_probe_try(const struct features_bpf *skel, void (*target)(void), size_t offset,
+		      struct feature *out)
 {
-	int result = try(p, target, offset);
+	int result = try(skel, target, offset);
 
 	if (result < 0)
 		snprintf(out->detail, sizeof(out->detail), "cannot be attached: %s",
@@ -114,7 +122,7 @@ bool return_probe_try(const struct bpf_program *p, void (*target)(void), size_t 
 		snprintf(
 			out->detail, sizeof(out->detail),
 			"processes with a seccomp filter crash at them (Linux 6.11 to 6.13.2, and 6.12 before .14)");
-	else if (!*hits)
+	else if (!skel->bss->probe_hits)
 		snprintf(out->detail, sizeof(out->detail), "do not fire");
-	return !result && *hits;
+	return !result && skel->bss->probe_hits;
 }
