@@ -138,6 +138,8 @@ static void flush(struct keeper *k, uint64_t now)
 	if (!flush_is_due(k, now))
 		return;
 	collect_flush(&k->collect, false);
+	if (k->state == TKS_CUPTI_ACTIVE)
+		probe_activity(NULL, 0);
 	k->flush_ns = now + IDLE_FLUSH_NS;
 }
 

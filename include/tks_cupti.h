@@ -3,7 +3,8 @@
  * What libtokscope_cupti.so tells of GPU work: USDT probes of provider "tokscope", whose arguments are always in the first
  * registers of a call (rdi, rsi, rdx on x86-64; x0, x1, x2 on arm64), so that bpf/ needs no argument parser.
  *
- *   activity(const struct tks_cupti_record *records, u32 count, u32 version)     at most TKS_CUPTI_BATCH records
+ *   activity(const struct tks_cupti_record *records, u32 count, u32 version)     at most TKS_CUPTI_BATCH records; none, about
+ *                                                    twice a second: what had ended before the last such hit has been told
  *   kernel_name(u32 id, const char *name, u32 length)    once an id, and all again when its semaphore goes up and each minute
  *   device(const struct tks_cupti_device *)              once a device, and all again likewise
  *   status(const struct tks_cupti_status *)              about every 10 s, at every change of state, and at each release

@@ -233,6 +233,17 @@ static void unattached_it_traces_graphs_only_and_reads_nothing(struct world *w)
 	check(!w->sink->count && sink_status().state == TKS_CUPTI_IDLE && !sink_status().records);
 }
 
+static void each_flush_is_told(struct world *w)
+{
+	start(w);
+	sink_attach("activity");
+	usleep(1100000);
+	check(!w->sink->flushes); /* nobody wants records */
+	world_listen(w);
+	eventually(w->sink->flushes >= 3);
+	check(!w->sink->count && !w->sink->batches && !w->sink->wrong);
+}
+
 static void detaching_ends_the_records(struct world *w)
 {
 	start(w);
@@ -405,6 +416,7 @@ int main(void)
 		SCENARIO(a_late_tracer_gets_all_names),
 		SCENARIO(nothing_is_called_while_cuda_starts),
 		SCENARIO(unattached_it_traces_graphs_only_and_reads_nothing),
+		SCENARIO(each_flush_is_told),
 		SCENARIO(detaching_ends_the_records),
 		SCENARIO(what_12_4_would_not_survive_stays_off),
 		SCENARIO(unattached_an_old_cupti_is_not_flushed),

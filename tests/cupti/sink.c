@@ -62,9 +62,13 @@ static void hit_activity(const uint64_t args[3])
 	const struct tks_cupti_record *records = (const void *)(uintptr_t)args[0];
 	uint32_t count = (uint32_t)args[1];
 
-	if (!count || count > TKS_CUPTI_BATCH || args[1] != count || args[2] != TKS_CUPTI_VERSION ||
+	if (count > TKS_CUPTI_BATCH || args[1] != count || args[2] != TKS_CUPTI_VERSION ||
 	    sink.count + count > SINK_RECORDS) {
 		sink.wrong++;
+		return;
+	}
+	if (!count) {
+		sink.flushes++;
 		return;
 	}
 	memcpy(sink.records + sink.count, records, count * sizeof(*records));

@@ -25,6 +25,7 @@ struct sink {
 	_Atomic uint32_t devices_told;
 	struct tks_cupti_status status; /* the last; read it with sink_status() */
 	_Atomic uint32_t statuses;
+	_Atomic uint32_t flushes;  /* hits without records */
 	_Atomic uint32_t wrong;	   /* hits whose arguments cannot be */
 	_Atomic uint32_t commands; /* hits of probes that must never fire */
 };

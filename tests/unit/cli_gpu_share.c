@@ -72,8 +72,12 @@ static bool finish(struct world *w, uint64_t id, uint64_t now_ms)
 	return gpu_share_hold(w->share, &r, START + now_ms * MS);
 }
 
+/* Of which the library has told all. */
 static void tick(struct world *w, uint64_t now_ms)
 {
+	for (uint32_t tgid = 1000; tgid <= 1009; tgid++)
+		for (int i = 0; i < 2; i++)
+			gpu_share_flushed(w->share, tgid, START + now_ms * MS);
 	gpu_share_tick(w->share, START + now_ms * MS);
 }
 
@@ -123,6 +127,64 @@ static void test_the_end_of_patience(void **state)
 	assert_int_equal(w.count, 1);
 	assert_true(isnan(w.told[0].gpu_s));
 	assert_null(w.told[0].gpu_source);
+	gpu_share_free(w.share);
+}
+
+/* A request of 0..100 ms, and what the library had to tell of it. */
+static void one_request(struct world *w)
+{
+	begin(w);
+	run(w, 1, 0, 0);
+	work(w, 0, 50);
+	run(w, 1, 0, 100);
+	assert_true(finish(w, 1, 100));
+}
+
+static void flushed_and_ticked(struct world *w, uint64_t flushed_ms, uint64_t now_ms)
+{
+	gpu_share_flushed(w->share, 1000, START + flushed_ms * MS);
+	gpu_share_tick(w->share, START + now_ms * MS);
+}
+
+static void test_a_slow_flush_is_waited_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	one_request(&w);
+	flushed_and_ticked(&w, 50, 60);
+	flushed_and_ticked(&w, 90, 1600); /* up to 50 ms all is told */
+	assert_int_equal(w.count, 0);
+	work(&w, 60, 90);
+	flushed_and_ticked(&w, 1700, 1710); /* up to 90 ms */
+	assert_int_equal(w.count, 0);
+	flushed_and_ticked(&w, 1750, 1760);
+	assert_int_equal(w.count, 1);
+	assert_share(&w.told[0], 1, 0.08);
+	gpu_share_free(w.share);
+}
+
+static void test_the_silent_are_not_waited_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	one_request(&w);
+	gpu_share_tick(w.share, START + 1800 * MS);
+	assert_int_equal(w.count, 0);
+	gpu_share_tick(w.share, START + 1801 * MS);
+	assert_int_equal(w.count, 1);
+	assert_true(isnan(w.told[0].gpu_s));
+	/* It speaks again: what begins then is known. */
+	flushed_and_ticked(&w, 2000, 2000);
+	flushed_and_ticked(&w, 2100, 2100);
+	run(&w, 2, 2200, 0);
+	work(&w, 2200, 2210);
+	run(&w, 2, 2200, 2300);
+	assert_true(finish(&w, 2, 2300));
+	tick(&w, 3700);
+	assert_int_equal(w.count, 2);
+	assert_share(&w.told[1], 2, 0.01);
 	gpu_share_free(w.share);
 }
 
@@ -358,6 +420,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_requests),
 		cmocka_unit_test(test_the_end_of_patience),
+		cmocka_unit_test(test_a_slow_flush_is_waited_for),
+		cmocka_unit_test(test_the_silent_are_not_waited_for),
 		cmocka_unit_test(test_who_does_not_wait),
 		cmocka_unit_test(test_before_the_library),
 		cmocka_unit_test(test_no_source),

@@ -50,6 +50,13 @@ static void on_lost(void *ctx, uint32_t tgid, uint64_t now_ns)
 	m->config.lost(m->config.ctx, tgid, now_ns);
 }
 
+static void on_flushed(void *ctx, uint32_t tgid, uint64_t now_ns)
+{
+	const struct cupti_metrics *m = ctx;
+
+	m->config.flushed(m->config.ctx, tgid, now_ns);
+}
+
 struct cupti_metrics *cupti_metrics_new(struct registry *r,
 					const struct cupti_metrics_config *config)
 {
@@ -58,6 +65,7 @@ struct cupti_metrics *cupti_metrics_new(struct registry *r,
 					    .work = config->work ? on_work : NULL,
 					    .busy = config->busy ? on_busy : NULL,
 					    .lost = config->lost ? on_lost : NULL,
+					    .flushed = config->flushed ? on_flushed : NULL,
 					    .ctx = m,
 					    .inventory = config->inventory,
 					    .keep_names = config->names };

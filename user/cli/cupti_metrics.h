@@ -17,6 +17,7 @@ struct cupti_metrics_config {
 	void (*work)(void *ctx, const struct activity_work *w);
 	void (*busy)(void *ctx, const struct gpu_use *u, struct interval *items, size_t count);
 	void (*lost)(void *ctx, uint32_t tgid, uint64_t now_ns);
+	void (*flushed)(void *ctx, uint32_t tgid, uint64_t now_ns);
 	void *ctx;
 };
 

@@ -10,8 +10,13 @@
 #include "base/clock.h"
 #include "gpu/attribution.h"
 
-/* The library looks for finished work every 500 ms (cupti/keeper.c), and hands it over at once. */
+/*
+ * The library looks for finished work every 500 ms (cupti/keeper.c), hands it over, and says so: what is older than the last but
+ * one time is told, which is 0.5 to 1 s ago. Not sooner than SETTLE_NS, as work that still runs then is told at its end; and who
+ * says nothing for SILENT_NS is not waited for, so that records of others get their time within HOLD_NS.
+ */
 #define SETTLE_NS (1300 * NSEC_PER_MSEC)
+#define SILENT_NS (1800 * NSEC_PER_MSEC)
 #define HOLD_NS	  (2 * NSEC_PER_SEC)
 #define HOLD_MAX  4096 /* records, about 1.3 KiB each */
 
@@ -20,6 +25,8 @@ struct source {
 	UT_hash_handle hh;
 	uint32_t tgid, server;
 	bool active;
+	uint64_t flushed_ns; /* when it last said that it has handed over all there was */
+	uint64_t told_ns;    /* work that ended before has been told */
 };
 
 struct held {
@@ -213,7 +220,18 @@ void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool
 		return;
 	}
 	s->active = active;
+	s->flushed_ns = s->told_ns = now_ns;
 	cover_anew(g, server, now_ns);
+}
+
+void gpu_share_flushed(struct gpu_share *g, uint32_t tgid, uint64_t now_ns)
+{
+	struct source *s = find_source(g, tgid);
+
+	if (!s)
+		return;
+	s->told_ns = s->flushed_ns;
+	s->flushed_ns = now_ns;
 }
 
 bool gpu_share_has_process(const struct gpu_share *g)
@@ -266,12 +284,27 @@ void gpu_share_run(struct gpu_share *g, const struct request_run *run)
 							 : ATTRIBUTION_IN_FLIGHT);
 }
 
+/* Up to when has everybody told everything? */
+static uint64_t watermark(struct gpu_share *g, uint64_t now_ns)
+{
+	uint64_t mark = now_ns > SETTLE_NS ? now_ns - SETTLE_NS : 0;
+
+	for (const struct source *s = g->sources; s; s = s->hh.next) {
+		if (!s->active)
+			continue;
+		if (now_ns > s->told_ns + SILENT_NS)
+			attribution_lost(g->attribution, s->server, now_ns);
+		else if (s->told_ns < mark)
+			mark = s->told_ns;
+	}
+	return mark;
+}
+
 void gpu_share_tick(struct gpu_share *g, uint64_t now_ns)
 {
 	struct held *h, *next;
 
-	if (now_ns > SETTLE_NS)
-		attribution_settle(g->attribution, now_ns - SETTLE_NS);
+	attribution_settle(g->attribution, watermark(g, now_ns));
 	DL_FOREACH_SAFE(g->oldest, h, next)
 	if (h->settled || now_ns >= h->since_ns + HOLD_NS)
 		release(g, h);

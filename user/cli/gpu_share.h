@@ -37,6 +37,8 @@ void gpu_share_process(struct gpu_share *g, uint32_t server, uint32_t tgid, bool
 void gpu_share_process_gone(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
 /* Is there any that has the library? */
 bool gpu_share_has_process(const struct gpu_share *g);
+/* What work of this process had ended before the last such call has been told: about twice a second while it is active. */
+void gpu_share_flushed(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
 /* Some work of this process, or of any, is not told: requests that ran until now have no known time. */
 void gpu_share_lost(struct gpu_share *g, uint32_t tgid, uint64_t now_ns);
 void gpu_share_lost_any(struct gpu_share *g, uint64_t now_ns);
@@ -45,7 +47,10 @@ void gpu_share_server_gone(struct gpu_share *g, uint32_t server);
 void gpu_share_run(struct gpu_share *g, const struct request_run *run);
 /* True: r was copied, and is told later. */
 bool gpu_share_hold(struct gpu_share *g, const struct request_record *r, uint64_t now_ns);
-/* Often: settles what is old enough. */
+/*
+ * Often: settles what all active libraries have told. Who is silent for too long is waited for no more, and requests of its
+ * server have no known time.
+ */
 void gpu_share_tick(struct gpu_share *g, uint64_t now_ns);
 /* What could not be shared out, as reasons of tokscope_gpu_records_discarded_total. */
 void gpu_share_publish(const struct gpu_share *g, struct registry *r);

@@ -152,6 +152,13 @@ static void on_lost(void *ctx, uint32_t tgid, uint64_t now_ns)
 	gpu_share_lost(m->share, tgid, now_ns);
 }
 
+static void on_flushed(void *ctx, uint32_t tgid, uint64_t now_ns)
+{
+	struct meter *m = ctx;
+
+	gpu_share_flushed(m->share, tgid, now_ns);
+}
+
 static void on_process_gone(void *ctx, uint32_t tgid)
 {
 	struct meter *m = ctx;
@@ -271,6 +278,7 @@ static int open_cupti(struct meter *m)
 						 .work = m->ops->gpu_work ? on_work : NULL,
 						 .busy = on_busy,
 						 .lost = on_lost,
+						 .flushed = on_flushed,
 						 .ctx = m };
 
 	m->share = gpu_share_new(tell_record, m);

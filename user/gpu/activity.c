@@ -290,6 +290,8 @@ static void take_batch(struct activity *a, const struct tks_cupti_activity *b)
 {
 	struct activity_owner o;
 
+	if (!b->count && a->config.flushed)
+		a->config.flushed(a->config.ctx, b->h.tgid, b->h.time_ns);
 	take_others(a, b);
 	activity_owner_of(a, b->h.tgid, &o);
 	for (uint32_t i = 0; i < b->count; i++)

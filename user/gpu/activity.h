@@ -36,6 +36,8 @@ struct activity_config {
 	void (*busy)(void *ctx, const struct gpu_use *u, struct interval *items, size_t count);
 	/* NULL: nobody wants to know. Work of this process that ended before now_ns will not be told. */
 	void (*lost)(void *ctx, uint32_t tgid, uint64_t now_ns);
+	/* NULL: nobody wants to know. What work of this process had ended before the last such call has been told. */
+	void (*flushed)(void *ctx, uint32_t tgid, uint64_t now_ns);
 	void *ctx;
 	struct gpu_inventory *inventory; /* the caller's; NULL: no GPU has an index */
 	bool keep_names;		 /* of kernels, for `work` */
