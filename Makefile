@@ -317,7 +317,7 @@ $(GPU_TEST)/workload: tests/gpu/workload.c tests/gpu/driver.c tests/gpu/driver.h
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE $(filter %.c,$^) -ldl -o $@
 
-$(GPU_TEST)/fakes/libcuda.so.1: tests/gpu/fake_driver.c tests/cupti/fake_cuda.c tests/gpu/driver.h
+$(GPU_TEST)/fakes/libcuda.so.1: tests/gpu/fake_driver.c tests/cupti/fake_cuda.c tests/gpu/driver.h tests/cupti/fake_cupti.h
 	@mkdir -p $(@D)
 	$(Q)$(CUPTI_TEST_CC) -Wno-missing-prototypes -shared -Wl,-soname,$(@F) $(filter %.c,$^) -ldl -o $@
 
